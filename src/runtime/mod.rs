@@ -1,0 +1,3 @@
+//! What the process needs besides reconciling: time, shutdown, the lease, the admin server, logs.
+
+pub mod clock;

@@ -1,4 +1,7 @@
 //! The JumpCloud operator as a library: everything but `main`, so that tests can reach the parts.
 
+pub mod api;
 pub mod jumpcloud;
+pub mod plan;
 pub mod runtime;
+pub mod users;

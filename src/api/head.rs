@@ -1,0 +1,143 @@
+//! The watched form of a batch: what decides whether it needs a pass, without its users.
+//!
+//! A watch keeps every object in memory. Rows, results and managedFields, which make up nearly all of
+//! a batch, are dropped while the event is decoded; a pass fetches the whole object.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::core::object::HasSpec;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::common::LocalReference;
+use super::user_batch::JumpCloudUserBatch;
+
+/// A `JumpCloudUserBatch` without its users.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchHead {
+    /// Name, uid, generation; annotations of our own alone, no managedFields.
+    #[serde(deserialize_with = "lean")]
+    pub metadata: ObjectMeta,
+    /// The watched part of the spec.
+    #[serde(default)]
+    pub spec: HeadSpec,
+    /// The watched part of the status.
+    #[serde(default)]
+    pub status: HeadStatus,
+}
+
+/// The watched part of the spec.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeadSpec {
+    /// Which connection it uses.
+    #[serde(default = "LocalReference::default_connection")]
+    pub connection_ref: LocalReference,
+}
+
+impl Default for HeadSpec {
+    fn default() -> Self {
+        Self { connection_ref: LocalReference::default_connection() }
+    }
+}
+
+/// The watched part of the status.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeadStatus {
+    /// Nonce and job of each request under way.
+    #[serde(default)]
+    pub submissions: Vec<HeadSubmission>,
+    /// How the list stands.
+    #[serde(default)]
+    pub counts: BTreeMap<String, Value>,
+}
+
+/// A request under way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeadSubmission {
+    /// Identifies the request.
+    #[serde(default)]
+    pub nonce: String,
+    /// JumpCloud's id of the job.
+    #[serde(default, rename = "jobID")]
+    pub job_id: Option<String>,
+}
+
+fn lean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    let mut meta = ObjectMeta::deserialize(deserializer)?;
+    meta.managed_fields = None;
+    meta.labels = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.retain(|name, _| name.starts_with(super::GROUP));
+    }
+    Ok(meta)
+}
+
+impl Resource for BatchHead {
+    type DynamicType = ();
+    type Scope = <JumpCloudUserBatch as Resource>::Scope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        JumpCloudUserBatch::kind(&())
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        JumpCloudUserBatch::group(&())
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        JumpCloudUserBatch::version(&())
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        JumpCloudUserBatch::plural(&())
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+impl HasSpec for BatchHead {
+    type Spec = HeadSpec;
+
+    fn spec(&self) -> &HeadSpec {
+        &self.spec
+    }
+
+    fn spec_mut(&mut self) -> &mut HeadSpec {
+        &mut self.spec
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_results_and_foreign_annotations_are_dropped() {
+        let head: BatchHead = serde_json::from_value(serde_json::json!({
+            "apiVersion": "jumpcloud-operator.dev/v1alpha1", "kind": "JumpCloudUserBatch",
+            "metadata": {"name": "sales", "managedFields": [{"manager": "kubectl"}], "annotations": {
+                "kubectl.kubernetes.io/last-applied-configuration": "ada@example.com",
+                "jumpcloud-operator.dev/requested-at": "1"}},
+            "spec": {"connectionRef": {"name": "eu"}, "users": [{"username": "ada", "email": "ada@example.com"}]},
+            "status": {"submissions": [{"nonce": "n", "jobID": "j", "members": ["ada"]}], "users": [{"username": "ada"}]},
+        }))
+        .unwrap();
+        let kept = serde_json::to_string(&head).unwrap();
+        assert!(!kept.contains("ada"), "{kept}");
+        assert!(kept.contains("requested-at") && head.spec.connection_ref.name == "eu");
+        assert_eq!(head.status.submissions[0].job_id.as_deref(), Some("j"));
+    }
+}

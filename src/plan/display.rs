@@ -1,0 +1,125 @@
+//! Counts, progress and the list of users, for people. Decides nothing, fits into its budget.
+
+use std::collections::BTreeMap;
+
+use super::desired::Desired;
+use super::draft::{Draft, News};
+use crate::api::user_status::{Counts, Failure, InventoryEntry, UserStatus, reason, result};
+use crate::users::row::{DesiredRow, fold};
+
+/// Most bytes of the whole status.
+pub const STATUS_BUDGET: usize = 448 * 1024;
+
+/// Most bytes of `status.users`.
+pub const USERS_BUDGET: usize = 192 * 1024;
+
+/// Fills in `counts`, `progress`, `users` and `usersTruncated`.
+pub fn show(draft: &mut Draft, desired: &Desired) {
+    let in_flight = draft.in_flight();
+    let inventory: BTreeMap<String, &InventoryEntry> =
+        draft.status.inventory.iter().map(|entry| (fold(&entry.username), entry)).collect();
+    let failures: BTreeMap<String, &Failure> =
+        draft.status.failures.iter().map(|failure| (fold(&failure.username), failure)).collect();
+    let before: BTreeMap<String, &UserStatus> =
+        draft.status.users.iter().map(|user| (fold(&user.username), user)).collect();
+
+    let mut counts = Counts { desired: count(desired.rows.len()), ..Counts::default() };
+    let mut lines: Vec<UserStatus> = Vec::with_capacity(desired.rows.len());
+    for row in &desired.rows {
+        let key = row.key();
+        let known = Known {
+            entry: inventory.get(&key).copied(),
+            failure: failures.get(&key).copied().filter(|f| f.hash == row.hash),
+            in_flight: in_flight.contains(&key),
+        };
+        let line = line(row, &known, draft.news.get(&key), before.get(&key).copied());
+        match line.result.as_str() {
+            result::CREATED => counts.created += 1,
+            result::FAILED => counts.failed += 1,
+            result::CONFLICT => counts.conflicts += 1,
+            _ => counts.pending += 1,
+        }
+        lines.push(line);
+    }
+    // Stable: within a group the order of the list.
+    lines.sort_by_key(|line| match line.result.as_str() {
+        result::FAILED => 0,
+        result::CONFLICT => 1,
+        result::PENDING if line.reason.is_some() => 2,
+        result::PENDING => 3,
+        _ => 4,
+    });
+    draft.status.counts = Some(counts);
+    draft.status.progress = Some(format!("{}/{}", counts.desired - counts.pending, counts.desired));
+    draft.status.users = Vec::new();
+    draft.status.users_truncated = None;
+    let rest = serde_json::to_vec(&draft.status).map_or(STATUS_BUDGET, |bytes| bytes.len());
+    let shown = lines.len();
+    draft.status.users = within(lines, USERS_BUDGET.min(STATUS_BUDGET.saturating_sub(rest)));
+    draft.status.users_truncated = Some(draft.status.users.len() < shown);
+}
+
+struct Known<'a> {
+    entry: Option<&'a InventoryEntry>,
+    failure: Option<&'a Failure>,
+    in_flight: bool,
+}
+
+fn line(row: &DesiredRow, known: &Known<'_>, news: Option<&News>, before: Option<&UserStatus>) -> UserStatus {
+    let (result, why) = match (known.entry, known.in_flight, known.failure) {
+        (Some(_), _, _) => (result::CREATED, None),
+        (None, true, _) | (None, false, None) => (result::PENDING, None),
+        (None, false, Some(failure)) => {
+            let result = match failure.retry_time {
+                Some(_) => result::PENDING,
+                None if failure.reason == reason::ALREADY_EXISTS => result::CONFLICT,
+                None => result::FAILED,
+            };
+            (result, Some(failure.reason.clone()))
+        }
+    };
+    let mut line = UserStatus {
+        username: row.username.clone(),
+        id: known.entry.map(|entry| entry.id.clone()),
+        result: result.to_owned(),
+        reason: why,
+        ..UserStatus::default()
+    };
+    if let Some(news) = news {
+        line.reason = news.reason.map(str::to_owned).or(line.reason);
+        line.message.clone_from(&news.message);
+        line.job_id.clone_from(&news.job_id);
+        line.live_state.clone_from(&news.live_state);
+    } else if let Some(before) = before.filter(|b| still_holds(b, &line)) {
+        line.reason.clone_from(&before.reason);
+        line.message.clone_from(&before.message);
+        line.job_id.clone_from(&before.job_id);
+        line.live_state.clone_from(&before.live_state);
+    }
+    line
+}
+
+/// Whether what was written about a user before is still about the same result. A success has its
+/// reason only in the line itself.
+fn still_holds(before: &UserStatus, now: &UserStatus) -> bool {
+    let same = before.result == now.result && before.id == now.id;
+    same && (before.reason == now.reason || now.result == result::CREATED)
+}
+
+/// The first lines that fit into so many bytes.
+fn within(lines: Vec<UserStatus>, budget: usize) -> Vec<UserStatus> {
+    let mut used = 2;
+    let mut kept = Vec::with_capacity(lines.len());
+    for line in lines {
+        used += serde_json::to_vec(&line).map_or(budget, |bytes| bytes.len()) + 1;
+        if used > budget {
+            break;
+        }
+        kept.push(line);
+    }
+    kept
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,21 @@
+//! Decisions, all pure: no clock, no randomness, no I/O.
+//!
+//! A pass asks [`step::plan`] again and again what to do next, with everything it has learned so far in
+//! [`facts::Facts`], until the answer is to wait. What must not be forgotten is in the object's status
+//! before it happens.
+
+pub mod conflict;
+pub mod connection;
+pub mod desired;
+pub mod display;
+pub mod draft;
+pub mod facts;
+pub mod identity;
+pub mod job;
+pub mod messages;
+pub mod need;
+pub mod policy;
+pub mod retry;
+pub mod step;
+pub mod submission;
+pub mod verdict;

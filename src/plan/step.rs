@@ -1,0 +1,428 @@
+//! What a pass does next.
+//!
+//! Priorities: record what happened, settle what is unknown, poll what is due, submit, wait. A pass
+//! calls [`plan`] until it answers [`Step::Idle`]; every call sees what the calls before have learned.
+//!
+//! Guarantees: a [`Step::Send`] names only a submission whose intent this very pass has committed;
+//! nothing is sent for a spec with problems, while paused, or to another organisation.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::desired::Desired;
+use super::display;
+use super::draft::{Draft, News};
+use super::facts::{ConnectionFact, Facts, LOOK_UP, Outcome, Read, UserKey};
+use super::identity::identity;
+use super::messages;
+use super::need::{Need, User};
+use super::policy::{Policy, after};
+use super::submission::{Context, Next};
+use super::verdict::{Obstacles, Outstanding, foreign, is_rate_limited, verdict};
+use crate::api::condition::{self, Verdict};
+use crate::api::submission::{Operation, Phase, RECORD_VERSION, Recorded, Submission};
+use crate::api::user_status::{Failure, InventoryEntry, JumpCloudUserBatchStatus, reason};
+use crate::users::body;
+use crate::users::check::Problem;
+use crate::users::row::{DesiredRow, fold, long_hash};
+
+/// How soon a connection is looked at again that this process is just checking.
+const CHECKING: Duration = Duration::from_secs(1);
+
+/// One object, as a pass found it.
+#[derive(Debug, Clone)]
+pub struct Batch<'a> {
+    /// `namespace/name`.
+    pub name: String,
+    /// Generation of the spec.
+    pub generation: i64,
+    /// Value of annotation requested-at.
+    pub requested_at: Option<String>,
+    /// Value of annotation retry-failed.
+    pub retry_failed: Option<String>,
+    /// The object is being deleted.
+    pub deleting: bool,
+    /// The spec, checked.
+    pub desired: &'a Desired,
+    /// The status.
+    pub status: &'a JumpCloudUserBatchStatus,
+}
+
+/// What to do next.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Read something.
+    Read(Read),
+    /// Write a status, by compare-and-swap.
+    Commit(Box<Commit>),
+    /// Send the request whose intent was committed with this nonce.
+    Send(String),
+    /// Nothing more now.
+    Idle {
+        /// When to look again, if nothing happens before.
+        wake_at: Option<Timestamp>,
+    },
+}
+
+/// A status to be written.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// The whole new status.
+    pub status: JumpCloudUserBatchStatus,
+    /// The request that this write intends.
+    pub intent: Option<Intent>,
+    /// The verdict that the conditions show.
+    pub verdict: Verdict,
+}
+
+/// A request about to be intended.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// Its record, as it is in the status to be written.
+    pub submission: Submission,
+    /// The body, frozen: what the record's hash is over.
+    pub payload: Vec<u8>,
+}
+
+/// Decides. Pure.
+#[must_use]
+pub fn plan(batch: &Batch<'_>, facts: &Facts, policy: &Policy, now: Timestamp) -> Step {
+    if let Some(nonce) = &facts.armed
+        && !facts.deliveries.contains_key(nonce)
+    {
+        return Step::Send(nonce.clone());
+    }
+    Pass {
+        batch,
+        facts,
+        policy,
+        now,
+        draft: Draft::of(batch.status),
+        urgent: is_urgent(batch),
+        recorded: false,
+        wakes: Vec::new(),
+    }
+    .next()
+}
+
+/// Whether annotation requested-at has a value that was not acted on.
+fn is_urgent(batch: &Batch<'_>) -> bool {
+    let handled = batch.status.last_handled.as_ref().and_then(|handled| handled.requested_at.as_ref());
+    batch.requested_at.is_some() && batch.requested_at.as_ref() != handled
+}
+
+struct Pass<'a> {
+    batch: &'a Batch<'a>,
+    facts: &'a Facts,
+    policy: &'a Policy,
+    now: Timestamp,
+    draft: Draft,
+    /// Somebody asked to look and act now.
+    urgent: bool,
+    /// The draft holds results or the course of a request: it is written before anything else is read.
+    recorded: bool,
+    wakes: Vec<Timestamp>,
+}
+
+/// What submitting came to.
+struct Submitting {
+    outstanding: Outstanding,
+    read: Option<Read>,
+    intent: Option<Intent>,
+}
+
+impl<'a> Pass<'a> {
+    fn next(mut self) -> Step {
+        let handled =
+            self.batch.status.last_handled.as_ref().and_then(|handled| handled.retry_failed.clone());
+        if let Some(value) = self.batch.retry_failed.as_ref().filter(|value| Some(*value) != handled.as_ref())
+        {
+            self.draft.retry_failed(value);
+        }
+        let mut obstacles = self.obstacles();
+        if foreign(self.batch.status).is_none() {
+            if let Some(read) = self.follow(&obstacles) {
+                return Step::Read(read);
+            }
+            self.draft.forget_obsolete(self.batch.desired);
+            obstacles.problems.extend(self.edits());
+        }
+        let submitting = self.submit(&obstacles);
+        match submitting.read {
+            Some(read) if !self.recorded => return Step::Read(read),
+            _ => {}
+        }
+        if let (true, None, Some(value)) = (self.urgent, &submitting.read, &self.batch.requested_at) {
+            self.draft.requested(value);
+        }
+        self.conclude(&obstacles, submitting.outstanding, submitting.intent)
+    }
+
+    /// What stands in the way, as far as it is known without reading.
+    fn obstacles(&self) -> Obstacles {
+        let mut obstacles = Obstacles {
+            problems: self.batch.desired.problems.clone(),
+            paused: self.batch.desired.paused,
+            rate_limited: is_rate_limited(self.facts.notes.throttled_until, self.now),
+            trouble: self.facts.notes.trouble.clone(),
+            ..Obstacles::default()
+        };
+        match &self.facts.connection {
+            None | Some(ConnectionFact::Checking) => {}
+            Some(ConnectionFact::Missing) => {
+                obstacles.connection = Some(messages::connection_missing(&self.batch.desired.connection));
+            }
+            Some(ConnectionFact::NotReady(why)) => obstacles.connection = Some(why.clone()),
+            Some(ConnectionFact::Ready(connection)) => {
+                obstacles.connection_paused = connection.paused;
+                obstacles.other_organization = self
+                    .batch
+                    .status
+                    .organization_id
+                    .as_ref()
+                    .filter(|ours| **ours != connection.organization)
+                    .map(|_| connection.organization.clone());
+            }
+        }
+        obstacles
+    }
+
+    /// A read, unless it failed in this pass before; then the time to try again is noted.
+    fn possible(&mut self, read: Read) -> Option<Read> {
+        match self.facts.failed.get(&read) {
+            Some(failed) => {
+                self.wakes.push(failed.retry_at);
+                None
+            }
+            None => Some(read),
+        }
+    }
+
+    /// Follows every request under way; what has ended goes into the draft. Nothing is read of an
+    /// organisation that is not the object's.
+    fn follow(&mut self, obstacles: &Obstacles) -> Option<Read> {
+        if self.batch.status.submissions.is_empty() {
+            return None;
+        }
+        match &self.facts.connection {
+            None => return self.possible(Read::Connection),
+            Some(ConnectionFact::Checking) => {
+                self.wakes.push(after(self.now, CHECKING));
+                return None;
+            }
+            Some(ConnectionFact::Missing | ConnectionFact::NotReady(_)) => return None,
+            Some(ConnectionFact::Ready(_)) if obstacles.other_organization.is_some() => return None,
+            Some(ConnectionFact::Ready(_)) => {}
+        }
+        let emails: BTreeMap<String, (String, String)> = self
+            .batch
+            .desired
+            .rows
+            .iter()
+            .map(|row| (row.key(), (row.hash.clone(), row.email.clone())))
+            .collect();
+        let evidence: BTreeMap<String, Timestamp> = self
+            .batch
+            .status
+            .failures
+            .iter()
+            .filter_map(|failure| Some((fold(&failure.username), failure.unknown_since()?)))
+            .collect();
+        for submission in self.batch.status.submissions.iter().filter_map(Recorded::known) {
+            let context = Context {
+                facts: self.facts,
+                policy: self.policy,
+                job_timeout: self.batch.desired.job_timeout,
+                emails: &emails,
+                evidence: &evidence,
+                urgent: self.urgent,
+                now: self.now,
+            };
+            match submission.next(&context) {
+                Next::Read(read) => return Some(read),
+                Next::Wait(until) => self.wakes.push(until),
+                Next::Replace(changed) => {
+                    self.draft.replace(*changed);
+                    self.recorded = true;
+                }
+                Next::Settle(results) => {
+                    self.draft.settle(submission, &results, self.batch.desired, self.now);
+                    self.recorded = true;
+                }
+            }
+        }
+        None
+    }
+
+    /// Edits that this release cannot carry out: users that are ours, changed or taken off.
+    fn edits(&self) -> Vec<Problem> {
+        let rows: BTreeMap<String, &DesiredRow> =
+            self.batch.desired.rows.iter().map(|row| (row.key(), row)).collect();
+        self.draft
+            .status
+            .inventory
+            .iter()
+            .filter_map(|entry| match rows.get(&fold(&entry.username)) {
+                None => Some(Problem::of("users", messages::row_removed(&entry.username))),
+                Some(row) if row.hash != entry.hash => {
+                    Some(Problem::of_row(row.index, &row.username, messages::ROW_CHANGED))
+                }
+                Some(_) => None,
+            })
+            .collect()
+    }
+
+    /// Finds the users that need sending, and the next request, if one may go out now.
+    fn submit(&mut self, obstacles: &Obstacles) -> Submitting {
+        let (unseen, mut missing, later) = self.needs();
+        let outstanding = Outstanding { ready: unseen.len() + missing.len(), later };
+        let nothing = Submitting { outstanding, read: None, intent: None };
+        if outstanding.ready == 0 || self.blocked(obstacles) {
+            return nothing;
+        }
+        let connection = match &self.facts.connection {
+            None => return Submitting { read: self.possible(Read::Connection), ..nothing },
+            Some(ConnectionFact::Checking) => {
+                self.wakes.push(after(self.now, CHECKING));
+                return nothing;
+            }
+            Some(ConnectionFact::Missing | ConnectionFact::NotReady(_)) => return nothing,
+            Some(ConnectionFact::Ready(connection)) => connection.clone(),
+        };
+        let under_way = u32::try_from(self.draft.status.submissions.len()).unwrap_or(u32::MAX);
+        if under_way.saturating_add(connection.jobs_elsewhere) >= connection.max_concurrent_jobs {
+            // A slot comes free when some job settles; none of that wakes this object by itself.
+            self.wakes.push(after(self.now, self.policy.poll_min));
+            return nothing;
+        }
+        let size = self.batch.desired.batch_size.min(connection.max_batch_size).max(1) as usize;
+        let wanted = size.saturating_sub(missing.len()).min(LOOK_UP);
+        if wanted > 0 && !unseen.is_empty() {
+            let keys = unseen
+                .iter()
+                .take(wanted)
+                .map(|row| UserKey { username: row.username.clone(), email: Some(row.email.clone()) })
+                .collect();
+            return Submitting { read: self.possible(Read::Users(keys)), ..nothing };
+        }
+        missing.truncate(size);
+        let intent = (!missing.is_empty()).then(|| self.intend(&missing, connection.organization));
+        Submitting { intent, ..nothing }
+    }
+
+    /// Rows to be looked up, rows to be created, and how many are sent again later. Users that turned
+    /// out to be ours or somebody else's go into the draft.
+    fn needs(&mut self) -> (Vec<&'a DesiredRow>, Vec<&'a DesiredRow>, usize) {
+        let batch = self.batch;
+        let in_flight = self.draft.in_flight();
+        let inventory: BTreeMap<String, InventoryEntry> =
+            self.draft.status.inventory.iter().map(|entry| (fold(&entry.username), entry.clone())).collect();
+        let failures: BTreeMap<String, Failure> = self
+            .draft
+            .status
+            .failures
+            .iter()
+            .map(|failure| (fold(&failure.username), failure.clone()))
+            .collect();
+        let (mut unseen, mut missing, mut later) = (Vec::new(), Vec::new(), 0);
+        for row in &batch.desired.rows {
+            let key = row.key();
+            let user = User {
+                row,
+                owned: inventory.get(&key),
+                in_flight: in_flight.contains(&key),
+                failure: failures.get(&key),
+                look: self.facts.users.get(&key),
+                urgent: self.urgent,
+            };
+            match user.need(self.now) {
+                Need::Look => unseen.push(row),
+                Need::Create => missing.push(row),
+                Need::Take { id, live_state } => {
+                    self.draft.own(&row.username, &id, &row.hash, Some(row));
+                    let reason = Some(reason::ADOPTED_AFTER_UNKNOWN);
+                    self.draft.news.insert(key, News { reason, live_state, ..News::default() });
+                }
+                Need::Refuse => self.draft.conflict(&row.username, &row.hash, None),
+                Need::Later(at) => {
+                    later += 1;
+                    self.wakes.push(at);
+                }
+                Need::InFlight | Need::Owned | Need::Held => {}
+            }
+        }
+        (unseen, missing, later)
+    }
+
+    /// Whether nothing may be sent now, whatever the connection says.
+    fn blocked(&mut self, obstacles: &Obstacles) -> bool {
+        let hold =
+            [self.facts.notes.hold_until, self.facts.notes.throttled_until].into_iter().flatten().max();
+        if let Some(until) = hold.filter(|until| *until > self.now) {
+            self.wakes.push(until);
+            return true;
+        }
+        let refused = self.facts.deliveries.values().any(|outcome| *outcome != Outcome::Accepted);
+        refused
+            || self.batch.deleting
+            || foreign(&self.draft.status).is_some()
+            || !obstacles.problems.is_empty()
+            || obstacles.paused
+            || obstacles.connection_paused
+            || obstacles.connection.is_some()
+            || obstacles.other_organization.is_some()
+    }
+
+    /// Writes the record of a request for these users into the draft.
+    fn intend(&mut self, rows: &[&DesiredRow], organization_id: String) -> Intent {
+        let payload = body::create(rows);
+        let nonce = self.facts.fresh_nonce.clone();
+        let hashed = [self.batch.name.as_bytes(), b"\n", &payload].concat();
+        let submission = Submission {
+            record_version: RECORD_VERSION,
+            operation: Operation::Create,
+            members: rows.iter().map(|row| row.username.clone()).collect(),
+            row_hashes: rows.iter().map(|row| row.hash.clone()).collect(),
+            identities: rows.iter().map(|row| identity(&nonce, &row.username, &row.email)).collect(),
+            payload_hash: long_hash(&hashed),
+            organization_id: organization_id.clone(),
+            intent_time: self.now,
+            submit_by: after(self.now, self.policy.submit_timeout),
+            phase: Phase::Intended,
+            job_id: None,
+            accept_time: None,
+            look_time: None,
+            missing: Vec::new(),
+            other: BTreeMap::new(),
+            nonce,
+        };
+        self.draft.status.organization_id.get_or_insert(organization_id);
+        self.draft.status.submissions.push(Recorded::Known(Box::new(submission.clone())));
+        Intent { submission, payload }
+    }
+
+    /// Writes what changed, or waits.
+    fn conclude(mut self, obstacles: &Obstacles, outstanding: Outstanding, intent: Option<Intent>) -> Step {
+        if self.batch.deleting {
+            return Step::Idle { wake_at: self.wakes.into_iter().min() };
+        }
+        let newer = foreign(self.batch.status).is_some();
+        if newer {
+            // Nothing but conditions: whatever else is there belongs to the newer operator.
+            self.draft = Draft::of(self.batch.status);
+        }
+        let verdict = verdict(&self.draft.status, self.batch.desired, obstacles, outstanding);
+        if !newer {
+            display::show(&mut self.draft, self.batch.desired);
+            self.draft.status.observed_generation = Some(self.batch.generation);
+        }
+        self.draft.status.conditions =
+            condition::conditions(&self.batch.status.conditions, &verdict, self.batch.generation, self.now);
+        if self.draft.status != *self.batch.status {
+            return Step::Commit(Box::new(Commit { status: self.draft.status, intent, verdict }));
+        }
+        Step::Idle { wake_at: self.wakes.into_iter().min() }
+    }
+}

@@ -1,0 +1,247 @@
+//! What a recorded request needs next: the rules of "settle unknown" and "results".
+//!
+//! Guarantees: nothing here sends anything. A request whose outcome is unknown is settled by looking
+//! its members up, never by sending it again; it counts as unknown until evidence says otherwise.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::facts::{Facts, LOOK_UP, Live, Outcome, Read, UserKey};
+use super::identity::identity;
+use super::job;
+use super::policy::{Policy, after, before};
+use crate::api::submission::{Phase, Submission};
+use crate::api::user_status::reason;
+use crate::users::row::fold;
+
+/// How much earlier than its intent a user may seem to be created: clocks differ.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
+
+/// What a submission needs next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    /// Something must be read.
+    Read(Read),
+    /// Nothing before this time.
+    Wait(Timestamp),
+    /// The record changes.
+    Replace(Box<Submission>),
+    /// Every member has a result: the record dissolves.
+    Settle(Vec<Settled>),
+}
+
+/// The result of one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The username as sent.
+    pub username: String,
+    /// Hash of the row as sent.
+    pub hash: String,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a user that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// Exists and is ours.
+    Created {
+        /// The user as found.
+        id: String,
+        /// JumpCloud's state.
+        live_state: Option<String>,
+        /// Found after an unknown outcome, not by a job's result.
+        after_unknown: bool,
+    },
+    /// Exists and is not ours.
+    Conflict,
+    /// Does not exist.
+    Failed {
+        /// One of the reasons of a user.
+        reason: &'static str,
+        /// In JumpCloud's words where it has any; not yet cleaned.
+        message: String,
+        /// Whether it may pass by itself.
+        may_pass: bool,
+        /// Whether the user may still appear because of this request.
+        may_appear: bool,
+    },
+    /// Two looks missed it after an unknown outcome.
+    Lost,
+    /// The request was refused before anything happened; no attempt is used up.
+    Released,
+}
+
+/// What is known besides the record itself.
+pub struct Context<'a> {
+    /// Answers of this pass.
+    pub facts: &'a Facts,
+    /// Settings of the process.
+    pub policy: &'a Policy,
+    /// How long a job may take.
+    pub job_timeout: Duration,
+    /// E-mail addresses by folded username, of rows that are declared as they were sent.
+    pub emails: &'a BTreeMap<String, (String, String)>,
+    /// Since when users may be ours from earlier requests, by folded username.
+    pub evidence: &'a BTreeMap<String, Timestamp>,
+    /// Somebody asked to look now.
+    pub urgent: bool,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Submission {
+    /// Decides. Pure.
+    #[must_use]
+    pub fn next(&self, context: &Context<'_>) -> Next {
+        match context.facts.deliveries.get(&self.nonce) {
+            Some(Outcome::Refused { .. }) => return Next::Settle(self.all(|_| Fate::Released)),
+            Some(Outcome::Rejected { message, .. }) => {
+                return Next::Settle(self.all(|_| Fate::Failed {
+                    reason: reason::REJECTED,
+                    message: message.clone(),
+                    may_pass: false,
+                    may_appear: false,
+                }));
+            }
+            Some(Outcome::Unknown) if self.phase == Phase::Intended => {
+                return Next::Replace(Box::new(Self { phase: Phase::Unknown, ..self.clone() }));
+            }
+            Some(Outcome::Unknown | Outcome::Accepted) | None => {}
+        }
+        match (self.phase, &self.job_id, self.accept_time) {
+            (Phase::Accepted, Some(job_id), Some(accepted)) => job::next(self, job_id, accepted, context),
+            _ => self.next_unknown(context),
+        }
+    }
+
+    fn next_unknown(&self, context: &Context<'_>) -> Next {
+        let due = self.look_due(context);
+        if context.now < due {
+            return Next::Wait(due);
+        }
+        if let Some(next) = self.look(context, |look_at, _| look_at >= due) {
+            return next;
+        }
+        let sights = self.sights(context);
+        let absent: BTreeSet<&String> =
+            sights.iter().filter(|(_, s)| matches!(s, Sight::Absent)).map(|(name, _)| *name).collect();
+        let agreed = self.look_time.is_some() && self.missing.iter().collect::<BTreeSet<_>>() == absent;
+        if !absent.is_empty() && !agreed {
+            return Next::Replace(Box::new(Self {
+                phase: Phase::Unknown,
+                look_time: Some(context.now),
+                missing: absent.into_iter().cloned().collect(),
+                ..self.clone()
+            }));
+        }
+        Next::Settle(self.all(|name| match sights.get(name) {
+            Some(Sight::Sent(user)) if created_since(user, self.intent_time) => {
+                Fate::Created { id: user.id.clone(), live_state: user.state.clone(), after_unknown: true }
+            }
+            Some(Sight::Sent(_) | Sight::Another) => Fate::Conflict,
+            Some(Sight::Absent) | None => Fate::Lost,
+        }))
+    }
+
+    /// When members of an unknown outcome may be looked up: a quarantine after the last byte may have
+    /// been sent, by the wall clock and by this process's own monotonic one, so that no clock skew
+    /// shortens it; and a quarantine after the look before.
+    fn look_due(&self, context: &Context<'_>) -> Timestamp {
+        let quarantine = context.policy.quarantine;
+        let seen = context.facts.notes.first_seen.get(&self.nonce).copied().unwrap_or_default();
+        let by_wall = after(self.submit_by, quarantine);
+        let by_sight = after(context.now, (quarantine + context.policy.submit_timeout).saturating_sub(seen));
+        let by_look = self.look_time.map_or(Timestamp::MIN, |time| after(time, quarantine));
+        by_wall.max(by_sight).max(by_look)
+    }
+
+    /// The look-up that is missing, if any: every member needs a look that `counts`.
+    pub(super) fn look(
+        &self,
+        context: &Context<'_>,
+        counts: impl Fn(Timestamp, u64) -> bool,
+    ) -> Option<Next> {
+        let keys: Vec<UserKey> = self
+            .members
+            .iter()
+            .zip(&self.row_hashes)
+            .filter(|(name, _)| {
+                !context.facts.users.get(&fold(name)).is_some_and(|look| counts(look.at, look.order))
+            })
+            .take(LOOK_UP)
+            .map(|(name, hash)| UserKey {
+                username: name.clone(),
+                email: context
+                    .emails
+                    .get(&fold(name))
+                    .filter(|(h, _)| h == hash)
+                    .map(|(_, email)| email.clone()),
+            })
+            .collect();
+        if keys.is_empty() {
+            return None;
+        }
+        let read = Read::Users(keys);
+        Some(match context.facts.failed.get(&read) {
+            Some(failed) => Next::Wait(failed.retry_at),
+            None => Next::Read(read),
+        })
+    }
+
+    /// What the looks of this pass show of each member.
+    pub(super) fn sights<'a>(&'a self, context: &Context<'a>) -> BTreeMap<&'a String, Sight<'a>> {
+        self.members
+            .iter()
+            .zip(&self.identities)
+            .map(|(name, expected)| {
+                let found = context
+                    .facts
+                    .users
+                    .get(&fold(name))
+                    .map(|look| look.found.as_slice())
+                    .unwrap_or_default();
+                let sent = found.iter().find(|u| identity(&self.nonce, &u.username, &u.email) == *expected);
+                let sight = match (sent, found) {
+                    (Some(user), _) => Sight::Sent(user),
+                    (None, []) => Sight::Absent,
+                    (None, _) => Sight::Another,
+                };
+                (name, sight)
+            })
+            .collect()
+    }
+
+    /// A result for every member.
+    pub(super) fn all(&self, fate: impl Fn(&String) -> Fate) -> Vec<Settled> {
+        self.members
+            .iter()
+            .zip(&self.row_hashes)
+            .map(|(username, hash)| Settled {
+                username: username.clone(),
+                hash: hash.clone(),
+                fate: fate(username),
+            })
+            .collect()
+    }
+}
+
+/// What a look-up shows of a member.
+#[derive(Debug, Clone, Copy)]
+pub enum Sight<'a> {
+    /// A user with the username and e-mail address that were sent.
+    Sent(&'a Live),
+    /// Only users with one of the two.
+    Another,
+    /// Nobody.
+    Absent,
+}
+
+/// Whether a user was created after that intent, as far as clocks can tell. A user without a time of
+/// creation is not ours: nothing says so.
+#[must_use]
+pub fn created_since(user: &Live, intended: Timestamp) -> bool {
+    user.created.is_some_and(|created| created >= before(intended, CLOCK_SKEW))
+}

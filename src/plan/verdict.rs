@@ -1,0 +1,176 @@
+//! From a status and what stands in the way to the one verdict that conditions show.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::desired::Desired;
+use super::messages;
+use crate::api::condition::{Reason, Standing, Verdict};
+use crate::api::submission::{Phase, RECORD_VERSION, Recorded};
+use crate::api::user_status::{Failure, JumpCloudUserBatchStatus, reason};
+use crate::users::check::Problem;
+
+/// What this pass found in the way of sending.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Obstacles {
+    /// Mistakes in the spec.
+    pub problems: Vec<Problem>,
+    /// The spec says stop.
+    pub paused: bool,
+    /// The connection says stop.
+    pub connection_paused: bool,
+    /// The connection cannot be used: why.
+    pub connection: Option<String>,
+    /// The connection's organisation, when it is not the object's.
+    pub other_organization: Option<String>,
+    /// JumpCloud asks for fewer requests, for longer than a minute.
+    pub rate_limited: bool,
+    /// Something fails and is tried again: what.
+    pub trouble: Option<String>,
+}
+
+/// What is still to be done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outstanding {
+    /// Users that can be looked up or sent now.
+    pub ready: usize,
+    /// Users that are sent again later.
+    pub later: usize,
+}
+
+/// The verdict.
+#[must_use]
+pub fn verdict(
+    status: &JumpCloudUserBatchStatus,
+    desired: &Desired,
+    obstacles: &Obstacles,
+    outstanding: Outstanding,
+) -> Verdict {
+    let waiting = |reason, message: String| Verdict::new(Standing::Waiting, reason, message);
+    let stalled = |reason, message: String| Verdict::new(Standing::Stalled, reason, message);
+    if let Some(version) = foreign(status) {
+        return stalled(Reason::NewerVersion, messages::newer_version(version));
+    }
+    let in_flight = !status.submissions.is_empty();
+    let left = outstanding.ready + outstanding.later > 0;
+    if in_flight || left {
+        if let (Some(theirs), Some(ours)) = (&obstacles.other_organization, &status.organization_id) {
+            return stalled(Reason::OrgMismatch, messages::org_mismatch(theirs, ours));
+        }
+        if let Some(why) = &obstacles.connection {
+            return waiting(Reason::ConnectionNotReady, why.clone());
+        }
+        if let Some(trouble) = &obstacles.trouble {
+            return waiting(Reason::Retrying, trouble.clone());
+        }
+    }
+    if in_flight {
+        let unknown =
+            status.submissions.iter().filter_map(Recorded::known).any(|s| s.phase == Phase::Unknown);
+        let message = if unknown {
+            "the outcome of a request is unknown; its users are looked up after the quarantine"
+        } else {
+            "creating users; results follow when a job has ended"
+        };
+        return Verdict::new(Standing::Working, Reason::Progressing, message);
+    }
+    if !obstacles.problems.is_empty() {
+        return stalled(Reason::InvalidSpec, listed(&obstacles.problems));
+    }
+    if left {
+        if obstacles.paused {
+            return waiting(Reason::Paused, "spec.paused is true; users are waiting".to_owned());
+        }
+        if obstacles.connection_paused {
+            let message = format!("JumpCloudConnection {} is paused; users are waiting", desired.connection);
+            return waiting(Reason::Paused, message);
+        }
+        if obstacles.rate_limited {
+            return waiting(
+                Reason::RateLimited,
+                "JumpCloud asks for fewer requests; users are waiting".to_owned(),
+            );
+        }
+        if outstanding.ready > 0 {
+            return Verdict::new(
+                Standing::Working,
+                Reason::Progressing,
+                "creating users; results follow when a job has ended",
+            );
+        }
+        return waiting(
+            Reason::Retrying,
+            "users failed in a way that may pass; they are sent again".to_owned(),
+        );
+    }
+    settled(status, desired)
+}
+
+/// The verdict on a list of which nothing moves any more.
+fn settled(status: &JumpCloudUserBatchStatus, desired: &Desired) -> Verdict {
+    let rows: BTreeMap<&str, &str> =
+        desired.rows.iter().map(|row| (row.username.as_str(), row.hash.as_str())).collect();
+    let concerns = |failure: &&Failure| rows.get(failure.username.as_str()) == Some(&failure.hash.as_str());
+    let failures: Vec<&Failure> = status.failures.iter().filter(concerns).collect();
+    let conflicts: Vec<_> = failures.iter().filter(|f| f.reason == reason::ALREADY_EXISTS).collect();
+    let unknown = failures.iter().filter(|f| f.reason == reason::SUBMISSION_UNKNOWN).count();
+    let total = desired.rows.len();
+    if failures.is_empty() {
+        let message = match total {
+            1 => "1 user is in JumpCloud as declared".to_owned(),
+            n => format!("{n} users are in JumpCloud as declared"),
+        };
+        return Verdict::new(Standing::Done, Reason::Succeeded, message);
+    }
+    if let Some(first) = conflicts.first() {
+        let message = if failures.len() == 1 {
+            messages::user_exists(&first.username)
+        } else {
+            format!(
+                "{} of {total} users exist in JumpCloud and are not managed by this object, {} failed; see status.users",
+                conflicts.len(),
+                failures.len() - conflicts.len()
+            )
+        };
+        return Verdict::new(Standing::Stalled, Reason::UserConflict, message);
+    }
+    if unknown == failures.len() {
+        let message = format!("{unknown} of {total} users: {}", messages::SUBMISSION_UNKNOWN);
+        return Verdict::new(Standing::Stalled, Reason::SubmissionUnknown, message);
+    }
+    let reason = if failures.len() < total { Reason::PartiallyFailed } else { Reason::Failed };
+    let message = format!(
+        "{} of {total} users failed; see status.users, mend their rows or set annotation jumpcloud-operator.dev/retry-failed",
+        failures.len()
+    );
+    Verdict::new(Standing::Stalled, reason, message)
+}
+
+/// The version of a record that is not understood.
+#[must_use]
+pub fn foreign(status: &JumpCloudUserBatchStatus) -> Option<u64> {
+    status
+        .submissions
+        .iter()
+        .filter(|record| record.known().is_none())
+        .map(|record| record.version().max(u64::from(RECORD_VERSION) + 1))
+        .max()
+}
+
+fn listed(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    match lines.as_slice() {
+        [only] => only.clone(),
+        [first, ..] if lines.len() > 50 => {
+            format!("{} problems, the first: {first}; run jumpcloud-operator validate for all", lines.len())
+        }
+        _ => format!("{} problems: {}", lines.len(), lines.join("; ")),
+    }
+}
+
+/// Whether tokens are out for so long that people should know.
+#[must_use]
+pub fn is_rate_limited(until: Option<Timestamp>, now: Timestamp) -> bool {
+    until.is_some_and(|until| until.duration_since(now).as_secs() > 60)
+}

@@ -1,0 +1,85 @@
+//! Rows as JumpCloud spells them.
+
+use serde_json::{Map, Value};
+
+use super::field::{FIELDS, Field, Shape};
+use super::row::DesiredRow;
+
+/// The body of `POST /bulk/users`: a bare JSON array, a row per user.
+#[must_use]
+pub fn create(rows: &[&DesiredRow]) -> Vec<u8> {
+    let rows: Vec<Value> = rows.iter().map(|row| Value::Object(create_row(row))).collect();
+    Value::Array(rows).to_string().into_bytes()
+}
+
+fn create_row(row: &DesiredRow) -> Map<String, Value> {
+    FIELDS
+        .iter()
+        .filter(|f| f.created())
+        .filter_map(|f| Some((f.api.to_owned(), spelled(f, row.fields.get(f.name)?))))
+        .collect()
+}
+
+/// The value in JumpCloud's spelling. The row was checked before, so a value of another type than the
+/// table says does not come here; it would pass through as it is.
+fn spelled(field: &Field, value: &Value) -> Value {
+    match (field.shape, value) {
+        (Shape::Choice(words), Value::String(ours)) => words
+            .iter()
+            .find(|(name, _)| name == ours)
+            .map_or_else(|| value.clone(), |(_, theirs)| Value::from(*theirs)),
+        (Shape::Attributes, Value::Object(map)) => map
+            .iter()
+            .map(|(name, value)| {
+                Value::from(Map::from_iter([
+                    ("name".to_owned(), Value::from(name.as_str())),
+                    ("value".to_owned(), value.clone()),
+                ]))
+            })
+            .collect(),
+        (Shape::List { item, .. }, Value::Array(items)) => {
+            items.iter().map(|value| nested(item, value)).collect()
+        }
+        (Shape::Object(fields), value) => nested(fields, value),
+        (Shape::OneObject(item), Value::Array(items)) => {
+            items.first().map_or(Value::Null, |value| nested(item, value))
+        }
+        _ => value.clone(),
+    }
+}
+
+fn nested(fields: &[Field], value: &Value) -> Value {
+    let Value::Object(map) = value else { return value.clone() };
+    fields
+        .iter()
+        .filter_map(|f| Some((f.api.to_owned(), spelled(f, map.get(f.name)?))))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_spelled_as_jumpcloud_does() {
+        let fields = serde_json::json!({
+            "username": "ada", "email": "Ada@example.com", "firstName": "Ada", "unixGID": 7, "state": "Staged",
+            "attributes": {"team": "engines"}, "managedAppleID": "x", "recoveryEmail": {"address": "r@example.com"},
+            "phoneNumbers": [{"type": "work", "number": "1"}],
+            "restrictedFields": [{"field": "displayName", "id": "1", "type": "SCIM"}],
+        });
+        let row = DesiredRow::new(0, fields.as_object().cloned().unwrap());
+        let body: Value = serde_json::from_slice(&create(&[&row])).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!([{
+                "username": "ada", "email": "Ada@example.com", "firstname": "Ada", "unix_guid": 7, "state": "STAGED",
+                "attributes": [{"name": "team", "value": "engines"}], "managedAppleId": "x",
+                "recoveryEmail": {"address": "r@example.com"},
+                "phoneNumbers": [{"type": "work", "number": "1"}],
+                "restrictedFields": {"field": "displayname", "id": "1", "type": "scim"},
+            }])
+        );
+    }
+}

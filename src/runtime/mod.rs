@@ -2,4 +2,5 @@
 
 pub mod clock;
 pub mod guard;
+pub mod shutdown;
 pub mod telemetry;

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod clock;
 pub mod guard;
+pub mod lease;
 pub mod metrics;
 pub mod shutdown;
 pub mod telemetry;

@@ -46,8 +46,8 @@ async fn as_kubernetes_client(base: &str) {
     let api: Api<Secret> = Api::namespaced(Client::try_from(config).unwrap(), "n");
     api.get("unreadable").await.expect_err("not a Secret");
     api.get("page").await.expect_err("an error page");
-    let mut sent = Secret::default();
-    sent.string_data = Some([("key".to_owned(), "canary-sent".to_owned())].into());
+    let content = [("key".to_owned(), "canary-sent".to_owned())].into();
+    let sent = Secret { string_data: Some(content), ..Secret::default() };
     api.create(&PostParams::default(), &sent).await.expect_err("refused");
 }
 

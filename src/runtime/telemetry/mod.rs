@@ -4,7 +4,7 @@
 //! - A level without a target (`debug`) speaks of the operator's own code. Dependencies stay at `warn`
 //!   unless the filter names them (`info,hyper_util=debug`).
 //! - Some dependencies print bodies or header values at some level. They are capped, whatever the
-//!   filter says; [`CAPS`] gives each its reason.
+//!   filter says; `CAPS` gives each its reason.
 //! - An invalid filter is an error, not a silent default.
 //!
 //! ## Assumptions

@@ -47,6 +47,10 @@ async fn keys_come_and_go() {
     api.sim.add_key(DEFAULT_ORGANISATION, DEFAULT_KEY).unwrap();
     assert_eq!(api.get(USERS).await.status, 200);
     assert!(api.sim.add_key("nowhere", "k").is_err());
+
+    let twice = json!([{"id": DEFAULT_ORGANISATION}, {"id": OTHER}]);
+    let settings = jumpcloud_sim::Settings::default().merged(&json!({"organisations": twice})).unwrap();
+    assert!(jumpcloud_sim::Sim::start(settings).await.is_err(), "one key, two organisations");
 }
 
 #[tokio::test]

@@ -147,7 +147,7 @@ async fn delays_lie_before_or_after_acting() {
 
 #[tokio::test]
 async fn a_client_that_leaves_does_not_undo_its_request() {
-    let wait = Duration::from_millis(150);
+    let wait = Duration::from_millis(600);
     for rule in [
         FaultRule::new(Act::Acts, Reply::AsIs).before(wait),
         FaultRule::new(Act::Acts, Reply::AsIs).after(wait),

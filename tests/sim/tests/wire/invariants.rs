@@ -5,11 +5,11 @@ use std::time::Duration;
 use jumpcloud_sim::invariants::{
     EarlierRow, Excuse, check_single_create, created_by_jobs, double_creates, users_made_twice,
 };
-use jumpcloud_sim::{FaultRule, Route};
+use jumpcloud_sim::{Act, FaultRule, Reply, Route};
 use reqwest::Method;
 use serde_json::json;
 
-use super::support::{Api, BULK, SEARCH, USERS, row, rows};
+use super::support::{Api, BULK, SEARCH, USERS, row, rows, until};
 
 #[tokio::test]
 async fn single_creates_pass() {
@@ -37,6 +37,26 @@ async fn a_second_send_after_a_lost_reply_is_found() {
     assert!(double.was_looked_up(1) && !double.was_looked_up(2));
     api.sim.advance(Duration::from_secs(1));
     assert_eq!(users_made_twice(&api.sim.ledger()), [] as [&str; 0], "the API refuses the second");
+}
+
+#[tokio::test]
+async fn spoiled_replies_and_clients_that_left_count_as_lost() {
+    let late = FaultRule::new(Act::Acts, Reply::AsIs).after(Duration::from_secs(3));
+    let (patient, impatient) = (Duration::from_secs(10), Duration::from_millis(60));
+    for (rule, patience, lost) in [
+        (FaultRule::new(Act::Acts, Reply::Truncated { bytes: 3 }), patient, true),
+        (FaultRule::new(Act::Acts, Reply::Drip { bytes: 20, every_ms: 1 }), patient, false),
+        (late, impatient, true),
+    ] {
+        let api = Api::default().await;
+        api.sim.set_faults(vec![rule.times(1)]);
+        let request = api.request(Method::POST, BULK).json(&rows(1)).timeout(patience);
+        if let Ok(response) = request.send().await {
+            assert_eq!(response.text().await.is_err(), lost);
+        }
+        api.job(Method::POST, &rows(1)).await;
+        until(|| check_single_create(&api.sim.ledger())[0].earlier.reply_lost == lost).await;
+    }
 }
 
 #[tokio::test]

@@ -130,6 +130,12 @@ async fn an_unknown_or_forgotten_job_follows_its_setting() {
     api.sim.advance(Duration::from_millis(1199));
     assert_eq!(api.results(&job).await.len(), 1);
     api.sim.advance(Duration::from_millis(1));
+    let running = Api::with(json!({"jobs": {"unknown_after_ms": 100, "stuck_rows": ["."]}})).await;
+    let stuck = running.job(Method::POST, &rows(1)).await;
+    assert_eq!(running.results(&stuck).await.len(), 1);
+    running.sim.advance(Duration::from_millis(100));
+    assert_eq!(running.get(&format!("{BULK}/{stuck}/results")).await.status, 404);
+
     for (setting, status) in [("not_found", 404), ("bad_request", 400), ("empty_list", 200)] {
         api.post("/_sim/settings", &json!({"jobs": {"unknown_job": setting}})).await;
         for id in [job.as_str(), "none"] {

@@ -23,6 +23,12 @@ fn names(answer: &Value) -> Vec<String> {
     results.iter().map(|user| user["username"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
+/// The names of the first user's fields, sorted.
+fn keys(answer: &Value) -> Vec<String> {
+    let fields = answer["results"][0].as_object().unwrap();
+    fields.keys().cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
+
 #[tokio::test]
 async fn lists_have_pages_filters_and_sorts() {
     let api = api(105).await;
@@ -69,13 +75,11 @@ async fn searches_take_every_form() {
 async fn a_projection_keeps_the_id() {
     let api = api(1).await;
     let found = api.post(SEARCH, &json!({"fields": "username email"})).await.json();
-    let user = found["results"][0].as_object().unwrap();
-    assert_eq!(user.keys().collect::<Vec<_>>(), ["_id", "email", "id", "username"]);
+    assert_eq!(keys(&found), ["_id", "email", "id", "username"]);
     for (form, expected) in [("underscore", "_id"), ("plain", "id")] {
         api.post("/_sim/settings", &json!({"api": {"id_form": form}})).await;
         let found = api.post(SEARCH, &json!({"fields": "username"})).await.json();
-        let user = found["results"][0].as_object().unwrap();
-        assert_eq!(user.keys().collect::<Vec<_>>(), [expected, "username"]);
+        assert_eq!(keys(&found), [expected, "username"]);
     }
 }
 

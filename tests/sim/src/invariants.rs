@@ -39,7 +39,7 @@ pub struct Accepted {
     pub job_id: String,
     /// When, by the simulator's clock.
     pub time: Timestamp,
-    /// Whether the client was sent no usable reply: none at all, or another code than the API gave.
+    /// Whether the client did not get the API's answer: lost, spoiled, or given up waiting for.
     pub reply_lost: bool,
 }
 
@@ -109,7 +109,7 @@ pub fn double_creates(ledger: &[Entry]) -> Vec<Double> {
             seq: entry.seq,
             job_id: job_id.to_owned(),
             time: entry.time,
-            reply_lost: request.status != request.own_status,
+            reply_lost: !request.reply_intact || was_left(ledger, entry.seq),
         };
         for username in &request.usernames {
             let username = username.to_lowercase();
@@ -161,6 +161,10 @@ pub fn created_by_jobs(ledger: &[Entry]) -> Vec<&str> {
         _ => None,
     });
     created.collect()
+}
+
+fn was_left(ledger: &[Entry], seq: u64) -> bool {
+    ledger.iter().any(|entry| matches!(entry.what, What::ClientLeft { request } if request == seq))
 }
 
 fn double(

@@ -110,6 +110,9 @@ pub struct Request {
     pub status: Option<u16>,
     /// Whether no reply was sent.
     pub reply_dropped: bool,
+    /// Whether the API's own answer was sent, whole. A client that left early may have missed it
+    /// all the same: see [`What::ClientLeft`].
+    pub reply_intact: bool,
     /// The job that came to be, whether or not the reply arrived.
     pub job_id: Option<String>,
 }

@@ -216,7 +216,8 @@ impl Sim {
         self.world().last_request.map(|(_, at)| at)
     }
 
-    /// Waits until no request has arrived for `period`, and gives the time of the last one.
+    /// Waits until no request has arrived for `period`, counted from this call at the earliest, and
+    /// gives the time of the last one.
     ///
     /// # Errors
     /// It has not been quiet for that long `within` the time.

@@ -82,6 +82,7 @@ impl Call {
             own_status: None,
             status: None,
             reply_dropped: false,
+            reply_intact: false,
             job_id: None,
         })
     }

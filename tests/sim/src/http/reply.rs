@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
@@ -92,9 +92,13 @@ impl Sent {
             }
             Self::Part(answer, bytes) => {
                 let part = answer.body.slice(..bytes);
-                let broken = io::Error::from(io::ErrorKind::ConnectionAborted);
-                let frames = [Ok(Frame::data(part)), Err(broken)];
-                response(&answer, StreamBody::new(stream::iter(frames)).boxed_unsync())
+                let part = stream::iter([Ok(Frame::data(part))]);
+                // The pause lets hyper send what it has before it learns that there is no more.
+                let broken = stream::once(async {
+                    tokio::task::yield_now().await;
+                    Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+                });
+                response(&answer, StreamBody::new(part.chain(broken)).boxed_unsync())
             }
             Self::Drip { answer, bytes, every } => {
                 let drops = stream::unfold(answer.body.clone(), move |mut rest| async move {

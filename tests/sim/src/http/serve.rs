@@ -123,8 +123,8 @@ async fn carry_out(call: Call, world: Shared, seq: Arc<AtomicU64>) -> Sent {
         let mut world = lock(&world);
         world.last_request = Some((clock::instant(), call.arrived));
         let body = String::from_utf8_lossy(&call.body);
-        let World { faults, rng, .. } = &mut *world;
-        faults.choose(call.route, &call.path_and_query(), &body, rng)
+        let World { faults, chance, .. } = &mut *world;
+        faults.choose(call.route, &call.path_and_query(), &body, chance)
     };
     if let Some(fault) = &fault
         && fault.before_ms > 0
@@ -156,6 +156,7 @@ fn act(call: &Call, world: &mut World, fault: Option<&FaultRule>, entry: &Atomic
         request.acted = acts;
         request.status = sent.status();
         request.reply_dropped = request.status.is_none();
+        request.reply_intact = acts && fault.is_none_or(|fault| fault.reply.is_intact());
         if let Some(done) = done {
             request.own_status = Some(done.answer.status);
             request.organisation = done.organisation;

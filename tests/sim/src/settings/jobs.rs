@@ -22,6 +22,8 @@ pub struct JobSettings {
     pub unknown_at_first_ms: u64,
     /// How long the results of an ended job can be read; for ever when absent.
     pub retention_ms: Option<u64>,
+    /// The job id is not known from this long after the request on, ended or not.
+    pub unknown_after_ms: Option<u64>,
     /// The answer for an unknown job id.
     pub unknown_job: UnknownJob,
     /// The status of a row that waits. `pending` was seen.
@@ -72,6 +74,7 @@ impl Default for JobSettings {
             empty_at_first_ms: 0,
             unknown_at_first_ms: 0,
             retention_ms: None,
+            unknown_after_ms: None,
             unknown_job: UnknownJob::NotFound,
             pending_word: "pending".to_owned(),
             finished_word: "finished".to_owned(),

@@ -203,6 +203,14 @@ mod tests {
     }
 
     #[test]
+    fn the_readmes_profile_is_read() {
+        let readme = include_str!("../../README.md");
+        let (_, profile) = readme.split_once("```json\n").unwrap();
+        let settings = Settings::from_json(profile.split_once("```").unwrap().0).unwrap();
+        assert_eq!((settings.jobs.service_time_ms, settings.faults.len()), (4000, 1));
+    }
+
+    #[test]
     fn unknown_settings_are_refused() {
         assert!(Settings::from_json(r#"{"jobs":{"servicetime":1}}"#).is_err());
         assert!(Settings::default().merged(&json!({"job": {}})).is_err());

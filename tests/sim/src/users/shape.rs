@@ -84,8 +84,11 @@ pub(crate) fn apply(user: &mut User, changes: &Fields, writing: &mut Writing<'_>
         user.password_sha256 = Some(sha256_hex(password.as_bytes()));
         user.fields.insert("password_date".to_owned(), json!(iso(writing.now)));
     }
+    let lifts_suspension = changes.get("suspended") == Some(&Value::Bool(false));
     if let Some(state) = named_state(changes) {
         set_state(user, state);
+    } else if lifts_suspension && text(&user.fields, "state") == Some("SUSPENDED") {
+        set_state(user, "ACTIVATED");
     }
     for (name, value) in changes.iter().filter(|(name, _)| !NOT_WRITABLE.contains(&name.as_str())) {
         let value = normalised(name, value, user.fields.get(name), writing);
@@ -98,7 +101,7 @@ fn named_state(row: &Fields) -> Option<&str> {
     let flag = |name: &str| row.get(name).and_then(Value::as_bool);
     text(row, "state").or_else(|| match (flag("suspended"), flag("activated")) {
         (Some(true), _) => Some("SUSPENDED"),
-        (_, Some(true)) | (Some(false), None) => Some("ACTIVATED"),
+        (_, Some(true)) => Some("ACTIVATED"),
         _ => None,
     })
 }
@@ -214,6 +217,11 @@ mod tests {
         assert_eq!(user.fields["state"], "ACTIVATED");
         changed(&mut user, &json!({"state": "SUSPENDED"}));
         assert_eq!((&user.fields["suspended"], &user.fields["activated"]), (&json!(true), &json!(false)));
+        changed(&mut user, &json!({"suspended": false}));
+        assert_eq!(user.fields["state"], "ACTIVATED");
+        let mut user = made(&json!({}));
+        changed(&mut user, &json!({"suspended": false}));
+        assert_eq!(user.fields["state"], "STAGED");
     }
 
     #[test]

@@ -74,15 +74,14 @@ impl Findings {
 /// Checks `row`.
 pub(crate) fn check(row: &Fields, form: Form, rules: &ValidationSettings) -> Findings {
     let mut check = Check { form, schema: form.schema(), rules, findings: Findings::default() };
-    if form.creates() {
-        for field in ["username", "email"] {
-            if text(row, field).is_none() {
-                check.findings.add(rules.missing_field, || format!("{field} is required"));
-            }
+    for field in ["username", "email"] {
+        // An update may leave them out, but not empty them.
+        if text(row, field).is_none() && (form.creates() || row.contains_key(field)) {
+            check.findings.add(rules.missing_field, || format!("{field} is required"));
         }
-        if row.contains_key("relationships") {
-            check.findings.add(rules.relationships, || "relationships is not allowed".to_owned());
-        }
+    }
+    if form.creates() && row.contains_key("relationships") {
+        check.findings.add(rules.relationships, || "relationships is not allowed".to_owned());
     }
     if form == Form::BulkUpdate && text(row, "id").is_none() {
         check.findings.add(rules.missing_id, || "id is required".to_owned());
@@ -253,6 +252,7 @@ mod tests {
             let found = findings(&user(&bad), Form::BulkCreate);
             assert!(found.fail.is_some() && found.refuse.is_none(), "{bad}: {found:?}");
         }
+        assert!(findings(&json!({"id": "1", "email": null}), Form::BulkUpdate).fail.is_some());
         let keys = json!({"id": "1", "ssh_keys": [{"name": "laptop"}]});
         assert_eq!(findings(&keys, Form::BulkUpdate).fail.unwrap(), "ssh_keys[].public_key is required");
     }

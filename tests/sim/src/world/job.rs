@@ -109,10 +109,11 @@ impl World {
 impl Job {
     /// Whether the results route knows the job at `now`.
     pub(crate) fn is_known(&self, settings: &JobSettings, now: Timestamp) -> bool {
-        let forgotten = match (self.ended, settings.retention_ms) {
-            (Some(ended), Some(retention)) => after(ended, milliseconds(retention)) <= now,
-            _ => false,
+        let has_passed = |from: Option<Timestamp>, wait: Option<u64>| {
+            from.zip(wait).is_some_and(|(from, wait)| after(from, milliseconds(wait)) <= now)
         };
+        let forgotten = has_passed(self.ended, settings.retention_ms)
+            || has_passed(Some(self.accepted), settings.unknown_after_ms);
         after(self.accepted, milliseconds(settings.unknown_at_first_ms)) <= now && !forgotten
     }
 

@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) jobs: BTreeMap<String, Job>,
     pub(crate) ledger: Ledger,
     pub(crate) faults: FaultBook,
+    /// Decides which fault rules fire: a generator of its own, so that what jobs draw does not matter.
+    pub(crate) chance: StdRng,
     /// The instant of the last request to the API.
     pub(crate) last_request: Option<(std::time::Instant, Timestamp)>,
     /// By the hash of the key.
@@ -77,6 +79,7 @@ impl World {
             jobs: BTreeMap::new(),
             ledger: Ledger::default(),
             faults: FaultBook::new(settings.faults.clone()),
+            chance: StdRng::seed_from_u64(settings.seed.wrapping_add(1)),
             last_request: None,
             keys: HashMap::new(),
             due: BTreeSet::new(),
@@ -136,8 +139,16 @@ impl World {
 
     pub(crate) fn add_key(&mut self, organisation: &str, key: &str) -> Result<(), Refused> {
         self.organisation(organisation)?;
-        self.keys.insert(sha256_hex(key.as_bytes()), Holder::One(organisation.to_owned()));
-        Ok(())
+        match self
+            .keys
+            .entry(sha256_hex(key.as_bytes()))
+            .or_insert_with(|| Holder::One(organisation.to_owned()))
+        {
+            Holder::One(owner) if owner == organisation => Ok(()),
+            _ => Err(Refused(
+                "the key is in use elsewhere: revoke it first, or list it in multi_tenant_keys".to_owned(),
+            )),
+        }
     }
 
     /// Whether there was such a key.

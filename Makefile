@@ -64,7 +64,7 @@ doc: ## Check the API documentation
 
 .PHONY: generate
 generate: ## Write the files that are generated from the code (crds/)
-	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- crds --output crds
+	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- crds --dir crds
 
 .PHONY: clean
 clean: ## Remove build results; the cache outside the checkout stays

@@ -214,6 +214,13 @@ impl ControlPlane {
         })
     }
 
+    /// The running programs, by [`Supervised::name`]: kube-controller-manager (if it runs), etcd, kube-apiserver. A test may freeze
+    /// one to see what others do about it.
+    #[must_use]
+    pub fn parts(&self) -> &[Supervised] {
+        &self.running
+    }
+
     /// Fails when a part has ended by itself.
     ///
     /// # Errors
@@ -242,4 +249,47 @@ fn kubectl(binaries: &Binaries, folder: &Path, kubeconfig: &Path) -> Command {
     command.arg("--kubeconfig").arg(kubeconfig);
     command.env("KUBECACHEDIR", folder.join("kubectl-cache")).env("KUBECTL_KUBERC", "false");
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn ended(tail: &str) -> Error {
+        Error::Ended { name: "etcd".to_owned(), exit: "code 1".to_owned(), tail: tail.to_owned() }
+    }
+
+    #[test]
+    fn a_taken_port_is_given_up_and_another_tried() {
+        let first = Cell::new(None);
+        let second = with_new_ports(|ports, attempt| match attempt {
+            1 => {
+                first.set(Some(ports.etcd));
+                Err(ended("listen tcp 127.0.0.1:1: bind: address already in use"))
+            }
+            _ => Ok(ports),
+        });
+        let second = second.unwrap();
+        assert_ne!(second.etcd, second.etcd_peer);
+        assert!(first.get().is_some());
+    }
+
+    #[test]
+    fn other_failures_and_endless_collisions_are_reported() {
+        let starts = Cell::new(0);
+        let fail = |tail: &'static str| {
+            starts.set(0);
+            with_new_ports::<()>(|_, attempt| {
+                starts.set(attempt);
+                Err(ended(tail))
+            })
+            .unwrap_err()
+        };
+        assert!(fail("out of memory").to_string().contains("out of memory"));
+        assert_eq!(starts.get(), 1);
+        assert!(fail("address already in use").is_port_taken());
+        assert_eq!(starts.get(), STARTS);
+    }
 }

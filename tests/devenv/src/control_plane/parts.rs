@@ -39,15 +39,14 @@ pub(super) fn api_server<'a>(
     scratch: &'a ScratchDir,
 ) -> Program<'a> {
     let folder = scratch.path();
-    let service_account_key = certificates.service_account_key.display();
     Program::new("kube-apiserver", binary, folder.join("kube-apiserver.log"))
         .args([flag("etcd-servers", format!("http://127.0.0.1:{}", ports.etcd))])
         .args(["--bind-address=127.0.0.1", "--service-cluster-ip-range=10.0.0.0/24"])
         .args([flag("secure-port", ports.api_server), flag("cert-dir", folder.display())])
         .args([flag("tls-cert-file", certificates.server.display())])
         .args([flag("tls-private-key-file", certificates.server_key.display())])
-        .args([flag("service-account-key-file", &service_account_key)])
-        .args([flag("service-account-signing-key-file", &service_account_key)])
+        .args([flag("service-account-key-file", certificates.service_account_public_key.display())])
+        .args([flag("service-account-signing-key-file", certificates.service_account_key.display())])
         .args(["--service-account-issuer=https://kubernetes.default.svc.cluster.local"])
         .args([flag("token-auth-file", token_file(folder))])
         .args(["--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount"])

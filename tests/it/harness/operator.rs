@@ -106,3 +106,14 @@ fn moved(mut object: Value, namespace: &str) -> Value {
     }
     object
 }
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let from = log.lines().count().saturating_sub(60);
+            let tail: Vec<&str> = log.lines().skip(from).collect();
+            eprintln!("--- the operator's log ends so ---\n{}", tail.join("\n"));
+        }
+    }
+}

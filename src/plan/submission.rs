@@ -153,7 +153,10 @@ impl Submission {
         let quarantine = context.policy.quarantine;
         let seen = context.facts.notes.first_seen.get(&self.nonce).copied().unwrap_or_default();
         let by_wall = after(self.submit_by, quarantine);
-        let by_sight = after(context.now, (quarantine + context.policy.submit_timeout).saturating_sub(seen));
+        // What this process has yet to wait. Nothing left must not read as "now": now moves on during a
+        // pass, and a look made a moment ago would not count any more.
+        let left = (quarantine + context.policy.submit_timeout).saturating_sub(seen);
+        let by_sight = if left.is_zero() { Timestamp::MIN } else { after(context.now, left) };
         let by_look = self.look_time.map_or(Timestamp::MIN, |time| after(time, quarantine));
         by_wall.max(by_sight).max(by_look)
     }

@@ -62,7 +62,7 @@ pub struct RunArgs {
     /// Address of /livez, /readyz and /metrics.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_ADMIN_ADDRESS", default_value = "[::]:8080")]
     admin_address: SocketAddr,
-    /// How long after its intent a request may be sent; at most half of it may be left by a slow API server.
+    /// How long after its intent a request may be sent. Must be below the renew deadline.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_SUBMIT_TIMEOUT", default_value = "20s", value_parser = duration)]
     submit_timeout: Duration,
     /// How long a request of unknown outcome is left alone before its users are looked up.
@@ -78,7 +78,7 @@ pub struct RunArgs {
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_DURATION", default_value = "30s", value_parser = duration)]
     lease_duration: Duration,
     /// How long a leader goes on without renewing the lease.
-    #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_RENEW_DEADLINE", default_value = "20s", value_parser = duration)]
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_RENEW_DEADLINE", default_value = "25s", value_parser = duration)]
     lease_renew_deadline: Duration,
     /// Time between two renewals.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_RETRY_PERIOD", default_value = "4s", value_parser = duration)]
@@ -350,5 +350,39 @@ where
     match namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    fn flags(arguments: &[&str]) -> RunArgs {
+        Flags::parse_from([&["run"], arguments].concat()).run
+    }
+
+    #[test]
+    fn the_defaults_do_not_contradict_each_other() {
+        flags(&[]).check().unwrap();
+    }
+
+    #[test]
+    fn settings_that_would_break_the_protocol_are_refused() {
+        for (arguments, message) in [
+            (["--submit-timeout", "25s"], "--lease-renew-deadline"),
+            (["--unknown-quarantine", "19s"], "--unknown-quarantine"),
+            (["--poll-max", "4s"], "--poll-max"),
+        ] {
+            let error = flags(&arguments).check().unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
     }
 }

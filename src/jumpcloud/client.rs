@@ -269,7 +269,7 @@ impl JumpCloud {
     }
 
     /// Makes a request, waiting for its token for at most `patience` at each attempt.
-    pub(crate) async fn call_with_patience(&self, call: &Call, patience: Duration) -> Result<Value, Error> {
+    async fn call_with_patience(&self, call: &Call, patience: Duration) -> Result<Value, Error> {
         let inner = &self.inner;
         let deadline = clock::monotonic() + inner.request_timeout;
         retry::run(call.effect, deadline, |attempt| async move {

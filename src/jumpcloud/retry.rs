@@ -107,7 +107,7 @@ mod tests {
         })
         .await;
         assert_eq!(answer.as_ref(), Err(error));
-        assert!(clock::monotonic() < deadline);
+        assert!(clock::monotonic() <= deadline);
         last
     }
 
@@ -144,7 +144,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_attempt_begins_after_the_deadline() {
         assert_eq!(attempts(Effect::Read, &status(503, Some(4)), 10).await, 3);
-        assert_eq!(attempts(Effect::Read, &connect(), 0).await.min(1), 1);
+        assert_eq!(attempts(Effect::Read, &connect(), 0).await, 1);
     }
 
     #[tokio::test(start_paused = true)]

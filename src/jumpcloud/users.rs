@@ -3,6 +3,9 @@
 //! Guarantees: a search costs one request for 50 users looked for by username and e-mail; reads are
 //! repeated as [`crate::jumpcloud::retry`] says, writes only when nothing was sent, so a write that fails
 //! with [`Error::is_not_sent`] `false` may have acted.
+//!
+//! Assumption: the connection was checked. JumpCloud also answers 404 to an `x-org-id` that it does not
+//! know, which here looks like a user who does not exist.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,7 +19,6 @@ use crate::jumpcloud::endpoint::Version;
 use crate::jumpcloud::error::Error;
 use crate::jumpcloud::paginate::{PAGE, Paging};
 use crate::jumpcloud::retry::Effect;
-use crate::jumpcloud::throttle::MAX_WAIT;
 use crate::jumpcloud::transport::{Call, Expect};
 use crate::jumpcloud::wire::{LiveUser, Page};
 
@@ -93,8 +95,7 @@ impl JumpCloud {
             let mut paging = Some(Paging::new(MAX_SEARCH_PAGES));
             while let Some(current) = paging {
                 let body = search_body(some, fields.as_deref(), current);
-                // Later pages and chunks complete an answer that is useless without them.
-                let answer = self.call_with_patience(&call.clone().json(body), MAX_WAIT).await?;
+                let answer = self.call(&call.clone().json(body)).await?;
                 let page = Page::read(answer).ok_or_else(|| unexpected("a list of users"))?;
                 paging = current.next(page.items.len(), page.total);
                 found.absorb(page.items);

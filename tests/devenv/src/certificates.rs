@@ -27,8 +27,10 @@ pub(crate) struct Certificates {
     pub(crate) server: PathBuf,
     /// Its key.
     pub(crate) server_key: PathBuf,
-    /// The key that signs and checks ServiceAccount tokens.
+    /// The key that signs ServiceAccount tokens.
     pub(crate) service_account_key: PathBuf,
+    /// Its public half, which checks them; kube-apiserver does not derive it from a PKCS #8 file.
+    pub(crate) service_account_public_key: PathBuf,
 }
 
 impl Certificates {
@@ -53,11 +55,14 @@ impl Certificates {
             server: folder.join("kube-apiserver.crt"),
             server_key: folder.join("kube-apiserver.key"),
             service_account_key: folder.join("service-accounts.key"),
+            service_account_public_key: folder.join("service-accounts.pub"),
         };
         write_private(&files.ca, &files.ca_pem)?;
         write_private(&files.server, &server_pem)?;
         write_private(&files.server_key, &server_key.serialize_pem())?;
-        write_private(&files.service_account_key, &KeyPair::generate()?.serialize_pem())?;
+        let service_accounts = KeyPair::generate()?;
+        write_private(&files.service_account_key, &service_accounts.serialize_pem())?;
+        write_private(&files.service_account_public_key, &service_accounts.public_key_pem())?;
         Ok(files)
     }
 }

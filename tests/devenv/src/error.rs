@@ -1,5 +1,6 @@
 //! What can go wrong, each with what a person can do about it.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why the environment could not be provided.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Binaries must be built, and there is no Go.
@@ -94,6 +95,13 @@ pub enum Error {
         /// Why it was refused.
         source: io::Error,
     },
+}
+
+/// As [`fmt::Display`]: a test's `unwrap` prints this, and the end of a log is readable only with its line breaks.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl Error {

@@ -14,6 +14,7 @@
 
 mod identity;
 mod parts;
+mod ports;
 mod ready;
 
 use std::path::{Path, PathBuf};
@@ -24,16 +25,12 @@ use crate::binaries::{Binaries, ControllerManagerBinary};
 use crate::certificates::{Certificates, write_private};
 use crate::error::{Error, Result};
 use crate::kubeconfig;
-use crate::port::free_ports;
 use crate::scratch::ScratchDir;
 use crate::supervised::Supervised;
 
-use parts::Ports;
+use ports::with_new_ports;
 
 pub(crate) use identity::OURS;
-
-/// Starts tried when another process takes one of our ports in between.
-const STARTS: u32 = 5;
 
 /// How to start.
 #[derive(Clone, Debug, Default)]
@@ -214,24 +211,19 @@ impl ControlPlane {
         })
     }
 
+    /// The running programs, by [`Supervised::name`]: kube-controller-manager (if it runs), etcd, kube-apiserver. A test may freeze
+    /// one to see what others do about it.
+    #[must_use]
+    pub fn parts(&self) -> &[Supervised] {
+        &self.running
+    }
+
     /// Fails when a part has ended by itself.
     ///
     /// # Errors
     /// [`Error::Ended`], with the end of its log.
     pub fn check_running(&self) -> Result<()> {
         self.running.iter().try_for_each(Supervised::check_running)
-    }
-}
-
-/// Starts with ports that were free a moment ago, again with others while another process takes them in between.
-fn with_new_ports<T>(start: impl Fn(Ports, u32) -> Result<T>) -> Result<T> {
-    let mut attempt = 1;
-    loop {
-        let [etcd, etcd_peer, api_server] = free_ports()?;
-        match start(Ports { etcd, etcd_peer, api_server }, attempt) {
-            Err(error) if error.is_port_taken() && attempt < STARTS => attempt += 1,
-            result => return result,
-        }
     }
 }
 

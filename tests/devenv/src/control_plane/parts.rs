@@ -7,13 +7,7 @@ use crate::certificates::Certificates;
 use crate::scratch::ScratchDir;
 use crate::supervised::Program;
 
-/// The ports of one start.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ports {
-    pub(super) etcd: u16,
-    pub(super) etcd_peer: u16,
-    pub(super) api_server: u16,
-}
+use super::ports::Ports;
 
 /// The data is thrown away, so nothing is gained by letting a part finish (etcd would take five seconds).
 const NO_GRACE: Duration = Duration::ZERO;
@@ -39,15 +33,14 @@ pub(super) fn api_server<'a>(
     scratch: &'a ScratchDir,
 ) -> Program<'a> {
     let folder = scratch.path();
-    let service_account_key = certificates.service_account_key.display();
     Program::new("kube-apiserver", binary, folder.join("kube-apiserver.log"))
         .args([flag("etcd-servers", format!("http://127.0.0.1:{}", ports.etcd))])
         .args(["--bind-address=127.0.0.1", "--service-cluster-ip-range=10.0.0.0/24"])
         .args([flag("secure-port", ports.api_server), flag("cert-dir", folder.display())])
         .args([flag("tls-cert-file", certificates.server.display())])
         .args([flag("tls-private-key-file", certificates.server_key.display())])
-        .args([flag("service-account-key-file", &service_account_key)])
-        .args([flag("service-account-signing-key-file", &service_account_key)])
+        .args([flag("service-account-key-file", certificates.service_account_public_key.display())])
+        .args([flag("service-account-signing-key-file", certificates.service_account_key.display())])
         .args(["--service-account-issuer=https://kubernetes.default.svc.cluster.local"])
         .args([flag("token-auth-file", token_file(folder))])
         .args(["--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount"])

@@ -46,18 +46,8 @@ pub async fn run(
         .reconcile_all_on(doubts)
         .graceful_shutdown_on(async move { token.cancelled().await })
         .run(reconcile, on_error, Arc::clone(&context))
-        .for_each(|result| {
-            if let Err(kube::runtime::controller::Error::ObjectNotFound(reference)) = &result {
-                forget(&context, reference.namespace.as_deref(), &reference.name);
-            }
-            std::future::ready(())
-        })
+        .for_each(|_| std::future::ready(()))
         .await;
-}
-
-fn forget(context: &Context, namespace: Option<&str>, name: &str) {
-    context.connections.forget(namespace.unwrap_or_default(), name);
-    ready_gauge(context);
 }
 
 async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Action, Error> {
@@ -76,10 +66,11 @@ async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Actio
     if let Err(error) = &result {
         span.in_scope(|| tracing::warn!(%error, "pass failed"));
     }
-    ready_gauge(&context);
+    context.connections.measure(&context.metrics);
     result
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature is kube-runtime's")]
 fn on_error(watched: Arc<Watched>, error: &Error, context: Arc<Context>) -> Action {
     match error {
         Error::Unreadable(_) => Action::await_change(),
@@ -190,8 +181,4 @@ async fn write(
     }
     events::transition(&context.recorder, connection, &old.conditions, verdict).await;
     Ok(())
-}
-
-fn ready_gauge(context: &Context) {
-    context.metrics.connection_ready.set(i64::try_from(context.connections.ready()).unwrap_or(i64::MAX));
 }

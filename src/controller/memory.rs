@@ -1,7 +1,7 @@
 //! What this process remembers of its objects between passes. Advice only: a restart empties it, and
 //! nothing that must not happen twice rests on it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -120,9 +120,9 @@ impl Memory {
         self.with(uid, |object| object.kube_failures = 0);
     }
 
-    /// The object is gone.
-    pub fn forget(&self, uid: &str) {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    /// Forgets every object that is not among these.
+    pub fn keep_only(&self, uids: &BTreeSet<String>) {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner).retain(|uid, _| uids.contains(uid));
     }
 
     fn with<T>(&self, uid: &str, act: impl FnOnce(&mut Remembered) -> T) -> T {

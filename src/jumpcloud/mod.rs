@@ -12,7 +12,7 @@
 //! - Answers are read leniently and within a size limit: unknown fields are ignored, a bad row does not
 //!   spoil its page.
 //!
-//! Assumptions: the facts about the API are those of docs/jumpcloud-api.md; what is unknown there is not
+//! Assumptions: the facts about the API are those of tests/sim/facts; what is unknown there is not
 //! relied upon here.
 
 pub mod auth;

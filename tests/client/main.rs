@@ -1,4 +1,5 @@
 //! The client against the simulator: each endpoint, paging, each fault, and what must stay secret.
+#![expect(clippy::disallowed_methods, reason = "the client is tested without a cluster, so without intents")]
 
 #[cfg(test)]
 mod bulk;

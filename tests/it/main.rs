@@ -7,4 +7,5 @@
 mod crash;
 mod create;
 mod harness;
+mod lease;
 mod rest;

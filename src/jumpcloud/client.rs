@@ -29,7 +29,7 @@ use crate::jumpcloud::paginate::{PAGE, Paging};
 use crate::jumpcloud::retry::{self, Effect};
 use crate::jumpcloud::throttle::{MAX_WAIT, Permit, Throttle, Throttled};
 use crate::jumpcloud::transport::{Call, Scheme, Settings, Transport};
-use crate::jumpcloud::wire::{Organization, Page, WorkResult};
+use crate::jumpcloud::wire::{Organization, Page, WorkResult, read_each};
 use crate::runtime::clock;
 
 const CREATION_SOURCE: HeaderName = HeaderName::from_static("creation-source");
@@ -175,7 +175,8 @@ impl JumpCloud {
         let mut paging = Paging::new(MAX_RESULT_PAGES);
         loop {
             let page = self.page(&call, paging).await?;
-            for row in page.items.iter().filter_map(WorkResult::read) {
+            let received = page.items.len();
+            for row in read_each(call.route, page.items, |row| WorkResult::read(&row)) {
                 let place = row.id.as_ref().and_then(|id| places.get(id)).copied();
                 match place.and_then(|place| rows.get_mut(place)) {
                     Some(known) => *known = row,
@@ -187,7 +188,7 @@ impl JumpCloud {
                     }
                 }
             }
-            match paging.next(page.items.len(), page.total) {
+            match paging.next(received, page.total) {
                 Some(next) if rows.len() < expected => paging = next,
                 _ => return Ok(rows),
             }
@@ -205,8 +206,8 @@ impl JumpCloud {
         let mut paging = Some(Paging::new(MAX_ORGANIZATION_PAGES));
         while let Some(current) = paging {
             let page = self.page(&call, current).await?;
-            found.extend(page.items.iter().filter_map(Organization::read));
             paging = current.next(page.items.len(), page.total);
+            found.extend(read_each(call.route, page.items, |item| Organization::read(&item)));
         }
         Ok(found)
     }

@@ -20,7 +20,7 @@ use crate::jumpcloud::error::Error;
 use crate::jumpcloud::paginate::{PAGE, Paging};
 use crate::jumpcloud::retry::Effect;
 use crate::jumpcloud::transport::{Call, Expect};
-use crate::jumpcloud::wire::{LiveUser, Page};
+use crate::jumpcloud::wire::{LiveUser, Page, read_each};
 
 /// Conditions in one search: as many users as a page has, since a condition matches one user at most.
 /// The largest `or` that JumpCloud takes is not known.
@@ -98,7 +98,7 @@ impl JumpCloud {
                 let answer = self.call(&call.clone().json(body)).await?;
                 let page = Page::read(answer).ok_or_else(|| unexpected("a list of users"))?;
                 paging = current.next(page.items.len(), page.total);
-                found.absorb(page.items);
+                found.absorb(read_each(call.route, page.items, LiveUser::read));
             }
         }
         Ok(found.users)
@@ -117,8 +117,8 @@ impl JumpCloud {
                 let call = Call::new("GET /systemusers", Effect::Read, Method::GET, url).query("sort", "_id");
                 let page = client.page(&call, current).await?;
                 let next = current.next(page.items.len(), page.total);
-                let users = page.items.into_iter().filter_map(LiveUser::read).map(Ok);
-                Ok(Some((stream::iter(users), next)))
+                let users = read_each(call.route, page.items, LiveUser::read);
+                Ok(Some((stream::iter(users.into_iter().map(Ok)), next)))
             }
         });
         pages.try_flatten()
@@ -209,8 +209,8 @@ struct Found {
 }
 
 impl Found {
-    fn absorb(&mut self, items: Vec<Value>) {
-        for user in items.into_iter().filter_map(LiveUser::read) {
+    fn absorb(&mut self, users: Vec<LiveUser>) {
+        for user in users {
             if self.ids.insert(user.id.clone()) {
                 self.users.push(user);
             }

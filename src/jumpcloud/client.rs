@@ -3,11 +3,13 @@
 //! Guarantees:
 //! - [`JumpCloud::bulk_create`] and [`JumpCloud::bulk_update`] make one HTTP request, repeated only when
 //!   not one byte was sent, and end by the deadline given.
-//! - Reads are repeated as [`crate::jumpcloud::retry`] says, within [`ClientConfig::request_timeout`] for
+//! - Reads are repeated as the module `retry` says, within [`ClientConfig::request_timeout`] for
 //!   each page.
 //! - Every HTTP request costs a token of the shared [`Throttle`].
 //!
 //! Dropping the future of a bulk request half-way leaves its outcome unknown: run it on a task of its own.
+//! A deadline less than the time for connecting (5 s) away can come while the
+//! connection is still being made, which is reported as unknown, too: nobody can tell.
 
 use std::collections::HashMap;
 use std::fmt;

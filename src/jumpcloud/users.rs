@@ -1,7 +1,7 @@
 //! Single users, by the V1 API: search, listing, and one user at a time.
 //!
 //! Guarantees: a search costs one request for 50 users looked for by username and e-mail; reads are
-//! repeated as [`crate::jumpcloud::retry`] says, writes only when nothing was sent, so a write that fails
+//! repeated as the module `retry` says, writes only when nothing was sent, so a write that fails
 //! with [`Error::is_not_sent`] `false` may have acted.
 //!
 //! Assumption: the connection was checked. JumpCloud also answers 404 to an `x-org-id` that it does not

@@ -138,10 +138,15 @@ async fn ask(client: &crate::jumpcloud::client::JumpCloud) -> Finding {
                 .collect(),
         ),
         Err(error) if error.is_credentials() || error.is_redirect() => {
-            Finding::CredentialRefused(error.to_string())
+            Finding::CredentialRefused(said(&error))
         }
-        Err(error) => Finding::Unreachable(error.to_string()),
+        Err(error) => Finding::Unreachable(said(&error)),
     }
+}
+
+/// The error with the vendor's own words, where there are any; cleaned before it is shown.
+fn said(error: &crate::jumpcloud::error::Error) -> String {
+    error.message().map_or_else(|| error.to_string(), |words| format!("{error}: {words}"))
 }
 
 /// Writes the status, when it says anything new.

@@ -4,8 +4,13 @@
 //! One control plane serves all tests of this binary; every test has a namespace, a simulator and an
 //! operator of its own.
 
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod create;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
 mod lease;
+#[cfg(test)]
 mod rest;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::jumpcloud::endpoint::is_segment;
 use crate::jumpcloud::message;
 use crate::jumpcloud::wire::{object, presence, text};
 
@@ -87,9 +88,10 @@ impl RowUser {
     }
 }
 
-/// The job's id in the answer to a bulk request, in any known spelling.
+/// The job's id in the answer to a bulk request, in any known spelling. One that results could not be
+/// asked for with is none.
 pub(crate) fn job_id(answer: &Value) -> Option<String> {
-    text(answer.as_object()?, &["jobId", "job_id", "id"])
+    text(answer.as_object()?, &["jobId", "job_id", "id"]).filter(|id| is_segment(id))
 }
 
 impl fmt::Debug for WorkResult {
@@ -183,7 +185,15 @@ mod tests {
         for name in ["jobId", "job_id", "id"] {
             assert_eq!(job_id(&json!({name: "j1"})).as_deref(), Some("j1"));
         }
-        for other in [json!({}), json!({"jobId": ""}), json!({"jobId": null}), json!("j1"), json!([])] {
+        for other in [
+            json!({}),
+            json!({"jobId": ""}),
+            json!({"jobId": null}),
+            json!("j1"),
+            json!([]),
+            json!({"jobId": ".."}),
+            json!({"jobId": "x".repeat(300)}),
+        ] {
             assert_eq!(job_id(&other), None);
         }
     }

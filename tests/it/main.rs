@@ -3,6 +3,7 @@
 //!
 //! One control plane serves all tests of this binary; every test has a namespace, a simulator and an
 //! operator of its own.
+#![expect(clippy::disallowed_methods, reason = "a real cluster keeps real time")]
 
 #[cfg(test)]
 mod crash;

@@ -13,6 +13,9 @@ JUMPCLOUD_OPERATOR_CACHE ?= $(XDG_CACHE_HOME)/jumpcloud-operator
 export JUMPCLOUD_OPERATOR_CACHE
 
 CARGO ?= cargo
+# Where `build` puts executables. They are run from there: `cargo run --package` would build the dependencies
+# again, with the features that this one package asks for.
+BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY_ROOT := $(JUMPCLOUD_OPERATOR_CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)
 CARGO_DENY := $(CARGO_DENY_ROOT)/bin/cargo-deny
@@ -23,7 +26,7 @@ help: ## List the targets
 
 .PHONY: demo
 demo: build ## Start a control plane, the simulator and the operator, and show a batch of users
-	@$(CARGO) run --quiet --locked --package devenv -- demo
+	@$(BUILT)/devenv demo
 
 .PHONY: build
 build: ## Build the operator, the simulator and the development environment

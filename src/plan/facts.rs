@@ -248,6 +248,15 @@ impl Facts {
         self.jobs.insert(job_id.to_owned(), answer);
     }
 
+    /// Takes in that a status was written, with or without an intent of that nonce. Looks from before
+    /// are used up: a user whose request was settled in that write is sent again only after a look that
+    /// is newer.
+    pub fn committed(&mut self, armed: Option<String>, fresh_nonce: String) {
+        self.users.clear();
+        self.armed = armed;
+        self.fresh_nonce = fresh_nonce;
+    }
+
     fn next(&mut self) -> u64 {
         self.answers += 1;
         self.answers

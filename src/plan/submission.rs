@@ -153,7 +153,12 @@ impl Submission {
         let quarantine = context.policy.quarantine;
         let seen = context.facts.notes.first_seen.get(&self.nonce).copied().unwrap_or_default();
         let by_wall = after(self.submit_by, quarantine);
-        let by_sight = after(context.now, (quarantine + context.policy.submit_timeout).saturating_sub(seen));
+        // Once it has passed it says nothing more: a bound that moves along with the time would outdate
+        // every look the moment it is taken in.
+        let by_sight = match (quarantine + context.policy.submit_timeout).saturating_sub(seen) {
+            Duration::ZERO => Timestamp::MIN,
+            rest => after(context.now, rest),
+        };
         let by_look = self.look_time.map_or(Timestamp::MIN, |time| after(time, quarantine));
         by_wall.max(by_sight).max(by_look)
     }

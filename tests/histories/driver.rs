@@ -40,7 +40,9 @@ impl World {
         }
         if let Some(object) = object {
             self.trace(|| format!("process {process} begins a pass at version {}", object.version));
-            self.processes[process].pass = Some(Pass::of(object));
+            let mut pass = Pass::of(object);
+            pass.facts.fresh_nonce = self.nonce();
+            self.processes[process].pass = Some(pass);
             self.think(process);
         }
     }
@@ -54,10 +56,6 @@ impl World {
             return self.wake(process, MINUTE);
         }
         self.processes[process].memory.inform(&mut pass, self.now);
-        pass.facts.fresh_nonce = format!("{:016x}", self.dice.number());
-        if self.mutant == Some(Mutant::SameNonce) {
-            "always-the-same".clone_into(&mut pass.facts.fresh_nonce);
-        }
         if matches!(self.mutant, Some(Mutant::NoQuarantine | Mutant::WallClockOnly)) {
             pass.facts.notes.first_seen.values_mut().for_each(|seen| *seen = span(60 * MINUTE));
         }
@@ -213,11 +211,20 @@ impl World {
                 organization: pass.organization.clone(),
                 submit_by: moment(submission.submit_by),
             };
-            pass.facts.armed = Some(order.nonce.clone());
             pass.orders.insert(order.nonce.clone(), Arc::new(order));
         }
+        let armed = writing.commit.intent.as_ref().map(|intent| intent.submission.nonce.clone());
+        let fresh = self.nonce();
+        pass.facts.committed(armed, fresh);
         pass.object = object;
         self.go_on(process, pass);
+    }
+
+    fn nonce(&mut self) -> String {
+        match self.mutant {
+            Some(Mutant::SameNonce) => "always-the-same".to_owned(),
+            _ => format!("{:016x}", self.dice.number()),
+        }
     }
 
     fn posted(&mut self, process: usize, mut pass: Pass, order: Arc<Order>, times: u32, reply: Reply) {

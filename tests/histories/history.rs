@@ -12,7 +12,7 @@ use crate::process::Process;
 use crate::profile::Profile;
 use crate::world::World;
 
-/// How long after the last fault everything must have come to its end.
+/// How long after the last fault, and the end of all jobs begun before, everything must be at rest.
 pub const BOUND: Ms = 60 * MINUTE;
 
 /// How long nothing may happen after that.
@@ -56,14 +56,16 @@ fn live(profile: &'static Profile, seed: u64, mutant: Option<Mutant>, traced: bo
     let calm = world.calm;
     world.plan_action(calm, Action::Link(Link::Ready));
     world.plan_action(calm + 1, Action::Pause(false));
+    // Jobs that never end hold everything up for as long as they may.
+    let ended = calm + Ms::from(manifest.job_timeout) * SECOND;
     if mended {
-        world.plan_action(calm + 10 * MINUTE, Action::Mend);
-        world.plan_action(calm + 20 * MINUTE, Action::Mend);
+        world.plan_action(ended + 10 * MINUTE, Action::Mend);
+        world.plan_action(ended + 20 * MINUTE, Action::Mend);
     }
     if retried {
-        world.plan_action(calm + 25 * MINUTE, Action::RetryFailed);
+        world.plan_action(ended + 25 * MINUTE, Action::RetryFailed);
     }
-    let rest = calm + BOUND + ms_of_timeouts(&manifest);
+    let rest = ended + BOUND;
     world.run_until(rest);
     let at_rest = AtRest { writes: world.api.status_writes, calls: world.ledger.calls };
     world.trace(|| "everything should be at rest now".to_owned());
@@ -73,11 +75,6 @@ fn live(profile: &'static Profile, seed: u64, mutant: Option<Mutant>, traced: bo
     }
     world.run_until(rest + SILENCE);
     History { world, at_rest, retried }
-}
-
-/// Jobs that never end hold everything up for as long as they may.
-fn ms_of_timeouts(manifest: &Manifest) -> Ms {
-    2 * Ms::from(manifest.job_timeout) * SECOND
 }
 
 fn setting(profile: &'static Profile, dice: &mut Dice) -> World {

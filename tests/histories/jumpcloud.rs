@@ -302,6 +302,11 @@ impl JumpCloud {
 }
 
 impl JobRow {
+    /// Whether its result says that the user was created.
+    pub fn succeeded(&self) -> bool {
+        self.done && self.failed.is_none()
+    }
+
     fn shown(&self, now: Ms) -> Row {
         let open = !self.done || self.shows > now;
         let one = |text: &str| BTreeSet::from([text.to_owned()]);

@@ -31,6 +31,8 @@ pub struct Post {
 pub struct Look {
     /// When it was answered.
     pub at: Ms,
+    /// Usernames searched for.
+    pub asked: Vec<String>,
     /// Usernames searched for and not found, nor their e-mail address.
     pub missed: Vec<String>,
 }
@@ -89,6 +91,7 @@ impl Ledger {
             })
         };
         let missed = keys.iter().filter(|key| !hit(key)).map(|key| key.username.clone()).collect();
-        self.looks.push(Look { at, missed });
+        let asked = keys.iter().map(|key| key.username.clone()).collect();
+        self.looks.push(Look { at, asked, missed });
     }
 }

@@ -6,6 +6,7 @@ mod intended;
 mod once;
 mod quiet;
 mod recorded;
+mod requested;
 mod shape;
 mod truth;
 
@@ -17,6 +18,8 @@ use jumpcloud_operator::api::user_status::{Failure, JumpCloudUserBatchStatus};
 use crate::api_server::{Cause, Kept, Object};
 use crate::clock::Ms;
 use crate::history::History;
+use crate::jumpcloud::Job;
+use crate::ledger::Post;
 
 /// A rule that was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +40,7 @@ pub fn check(history: &History) -> Vec<Violation> {
         ("I3", recorded::check(history)),
         ("I4", quiet::check(history)),
         ("I5", truth::check(history)),
+        ("requested", requested::check(history)),
         ("heals", healed::check(history)),
         ("shape", shape::check(history)),
     ] {
@@ -60,6 +64,20 @@ impl History {
             .iter()
             .filter_map(|kept| Some((kept, kept.object.as_deref()?)))
             .filter(move |(_, object)| object.uid == uid)
+    }
+
+    /// When a request was intended, or else sent, or else accepted.
+    fn intended(&self, job: &Job) -> Ms {
+        self.versions(job.uid)
+            .find(|(_, object)| record(&object.status, &job.nonce).is_some())
+            .map(|(kept, _)| kept.at)
+            .or_else(|| self.post(&job.nonce).map(|post| post.at))
+            .unwrap_or(job.accepted)
+    }
+
+    /// The first request with that nonce.
+    fn post(&self, nonce: &str) -> Option<&Post> {
+        self.world.ledger.posts.iter().find(|post| post.nonce == nonce)
     }
 
     /// Whether the status of that object was lost after that time.

@@ -30,12 +30,8 @@ pub fn check(history: &History) -> Vec<String> {
 }
 
 fn excused(history: &History, earlier: &Job, row: &JobRow, later: &Job) -> bool {
-    let intended = history
-        .versions(later.uid)
-        .find(|(_, object)| record(&object.status, &later.nonce).is_some())
-        .map_or(later.accepted, |(kept, _)| kept.at);
-    let sent = history.world.ledger.posts.iter().find(|post| post.nonce == earlier.nonce).map(|post| post.at);
-    history.lost_since(earlier.uid, sent.unwrap_or(earlier.accepted))
+    let intended = history.intended(later);
+    history.lost_since(earlier.uid, history.intended(earlier))
         || (row.failed.is_some() && row.runs.is_some_and(|at| at <= intended))
         || deleted_between(history, &row.username, earlier.accepted, later.accepted)
         || given_up(history, earlier, &row.username, intended)
@@ -71,9 +67,7 @@ fn unknown(history: &History, job: &Job, username: &str, before: Ms) -> bool {
         .filter(|(kept, _)| kept.at < before)
         .filter_map(|(_, object)| record(&object.status, &job.nonce))
         .any(|record| record.job_id.is_some());
-    let Some(post) = history.world.ledger.posts.iter().find(|post| post.nonce == job.nonce) else {
-        return false;
-    };
+    let Some(post) = history.post(&job.nonce) else { return false };
     let quarantine = ms(history.world.policy.quarantine);
     let first = misses(history, username, post.at + post.spare.max(0) + quarantine, before).next();
     !known && first.is_some_and(|first| misses(history, username, first + quarantine, before).next().is_some())

@@ -12,14 +12,9 @@ use crate::jumpcloud::Job;
 pub fn check(history: &History) -> Vec<String> {
     let Some(object) = history.object() else { return Vec::new() };
     let jobs = history.world.jumpcloud.jobs.iter();
-    jobs.filter(|job| job.uid == object.uid && !history.lost_since(job.uid, sent(history, job)))
+    jobs.filter(|job| job.uid == object.uid && !history.lost_since(job.uid, history.intended(job)))
         .filter_map(|job| problem(history, job))
         .collect()
-}
-
-fn sent(history: &History, job: &Job) -> i64 {
-    let post = history.world.ledger.posts.iter().find(|post| post.nonce == job.nonce);
-    post.map_or(job.accepted, |post| post.at)
 }
 
 fn problem(history: &History, job: &Job) -> Option<String> {

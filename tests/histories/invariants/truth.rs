@@ -41,7 +41,10 @@ fn wrongly_created(history: &History, object: &Object, line: &UserStatus) -> Opt
         .versions(object.uid)
         .flat_map(|(_, object)| &object.status.users)
         .any(|l| l.id == line.id && l.reason.as_deref() == Some(reason::ADOPTED_AFTER_UNKNOWN));
-    (!ours && !taken_over).then(|| format!("{} is Created and was made by somebody else", line.username))
+    // JumpCloud itself said that it had made a user of that name, whoever this one is by now.
+    let jobs = history.world.jumpcloud.jobs.iter().filter(|job| job.uid == object.uid);
+    let said = jobs.flat_map(|job| &job.rows).any(|row| row.username == line.username && row.succeeded());
+    (!ours && !taken_over && !said).then(|| format!("{} is Created and was made by somebody else", line.username))
 }
 
 fn wrongly_failed(history: &History, object: &Object, line: &UserStatus) -> Option<String> {
@@ -75,8 +78,7 @@ fn wrongly_failed(history: &History, object: &Object, line: &UserStatus) -> Opti
 /// Whether a job is this object's, of a time that its status can remember.
 fn made_for(history: &History, object: &Object, job: usize) -> bool {
     let job = &history.world.jumpcloud.jobs[job];
-    let sent = history.world.ledger.posts.iter().find(|post| post.nonce == job.nonce).map(|post| post.at);
-    job.uid == object.uid && !history.lost_since(object.uid, sent.unwrap_or(job.accepted))
+    job.uid == object.uid && !history.lost_since(object.uid, history.intended(job))
 }
 
 /// A report cannot know what happens after it. It may be early only after what the rules ask to be

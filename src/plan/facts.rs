@@ -198,7 +198,8 @@ pub enum Outcome {
 /// that must not happen twice rests on it.
 #[derive(Debug, Clone, Default)]
 pub struct Notes {
-    /// How long ago, on the monotonic clock, this process first saw each submission under way.
+    /// How long ago, on the monotonic clock, this process first saw each submission under way, and the
+    /// last look at its users: by [`sights`](crate::api::submission::Recorded::sights).
     pub first_seen: BTreeMap<String, Duration>,
     /// Jobs polled by this process.
     pub polls: BTreeMap<String, Polled>,

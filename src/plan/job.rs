@@ -171,7 +171,6 @@ fn settle(
     let explained = unexplained <= nameless_failures && nameless_successes <= present;
     // Nameless successes speak for the present ones when there are enough of them.
     let vouched = present <= nameless_successes;
-    let may_pass = failures.iter().any(|message| !is_permanent(message));
     let waiting = absent.iter().any(|name| match said_of(name) {
         Said::Finished => true,
         Said::Open => !ended.quiet,
@@ -215,8 +214,9 @@ fn settle(
                     job_id,
                     &failures.iter().copied().collect::<Vec<_>>().join("; "),
                 ),
-                may_pass,
-                may_appear: may_pass,
+                may_pass: false,
+                // Whose failure it was is a guess: the user's own row may be still to come.
+                may_appear: true,
             },
             (Sight::Absent, Said::Open | Said::Nothing) if ended.gone => {
                 not_created(messages::results_gone(job_id))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jumpcloud_operator::api::submission::Recorded;
 use jumpcloud_operator::api::user_status::JumpCloudUserBatchStatus;
 use jumpcloud_operator::plan::facts::{Facts, Polled, Read};
 use jumpcloud_operator::plan::policy::Policy;
@@ -35,7 +36,7 @@ pub struct Process {
 /// What a process keeps between passes.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// When each submission was first seen.
+    /// When each submission, and each look at one, was first seen.
     pub first_seen: BTreeMap<String, Ms>,
     /// Polls of jobs.
     pub polls: BTreeMap<String, Polled>,
@@ -99,8 +100,8 @@ pub struct Writing {
 impl Memory {
     /// Brings the notes of a pass up to date.
     pub fn inform(&mut self, pass: &mut Pass, now: Ms) {
-        for nonce in pass.object.status.submissions.iter().filter_map(|record| record.nonce()) {
-            self.first_seen.entry(nonce.to_owned()).or_insert(now);
+        for sight in pass.object.status.submissions.iter().flat_map(Recorded::sights) {
+            self.first_seen.entry(sight).or_insert(now);
         }
         let notes = &mut pass.facts.notes;
         notes.first_seen = self.first_seen.iter().map(|(n, at)| (n.clone(), span(now - at))).collect();

@@ -98,7 +98,12 @@ fn no_excuse(history: &History, object: &Object, line: &UserStatus, user: &User)
     }
     let job = user.job.map(|job| &history.world.jumpcloud.jobs[job])?;
     let timeout = Ms::from(object.spec.manifest.job_timeout) * SECOND;
-    let patient = reported >= job.accepted + timeout
+    // JumpCloud may say that a row failed and create its user all the same; when no send is left that
+    // would look for it, only retry-failed finds it.
+    let row = job.rows.iter().find(|row| row.username == line.username);
+    let denied = row.is_some_and(|row| row.failed.is_some());
+    let patient = denied
+        || reported >= job.accepted + timeout
         || line.reason.as_deref() == Some(reason::SUBMISSION_UNKNOWN)
         || failure(&object.status, &line.username).is_some_and(|f| f.unknown_sends.is_some());
     (!patient).then(|| format!("{} ms after the last look, in {}", user.visible - last_look.unwrap_or(0), job.id))

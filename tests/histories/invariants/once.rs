@@ -33,14 +33,16 @@ fn excused(history: &History, earlier: &Job, row: &JobRow, later: &Job) -> bool 
     let intended = history.intended(later);
     history.lost_since(earlier.uid, history.intended(earlier))
         || (row.failed.is_some() && row.runs.is_some_and(|at| at <= intended))
-        || deleted_between(history, &row.username, earlier.accepted, later.accepted)
+        || deleted_between(history, row, earlier.accepted, later.accepted)
         || given_up(history, earlier, &row.username, intended)
         || unknown(history, earlier, &row.username, intended)
 }
 
-fn deleted_between(history: &History, username: &str, from: Ms, to: Ms) -> bool {
-    let deletions = history.world.jumpcloud.users.iter().filter(|user| user.username == username);
-    deletions.filter_map(|user| user.deleted).any(|at| from <= at && at <= to)
+/// Whoever had the username or the e-mail address went.
+fn deleted_between(history: &History, row: &JobRow, from: Ms, to: Ms) -> bool {
+    let users = history.world.jumpcloud.users.iter();
+    let holders = users.filter(|user| user.username == row.username || user.email == row.email);
+    holders.filter_map(|user| user.deleted).any(|at| from <= at && at <= to)
 }
 
 /// The job had ended as JobTimedOut or NotCreated, and a look-up after that missed the user.

@@ -166,9 +166,11 @@ fn settle(
         .collect();
     let nameless_failures = reading.nameless.iter().filter(|said| matches!(said, Said::Failed(_))).count();
     let nameless_successes = reading.nameless.iter().filter(|said| **said == Said::Finished).count();
-    // Nameless failures explain the absent ones only when there are enough of them, and when every
-    // nameless success has its user; otherwise some success is that of a user not visible yet.
-    let explained = unexplained <= nameless_failures && nameless_successes <= present;
+    // Nameless failures explain the absent ones only when there are enough of them, no row could still
+    // be theirs, and every nameless success has its user; otherwise that user is not visible yet.
+    let explained = unexplained <= nameless_failures
+        && nameless_successes <= present
+        && !reading.nameless.contains(&Said::Open);
     // Nameless successes speak for the present ones when there are enough of them.
     let vouched = present <= nameless_successes;
     let waiting = absent.iter().any(|name| match said_of(name) {

@@ -12,6 +12,10 @@ use crate::clock::{Ms, ms};
 use crate::history::History;
 use crate::jumpcloud::{Job, JobRow};
 
+/// How a job ends for a user who is not there. RowNotAttributed is such an end, too: whose row had
+/// failed is a guess, and only a person has the user sent again.
+const ENDED: [&str; 3] = [reason::JOB_TIMED_OUT, reason::NOT_CREATED, reason::ROW_NOT_ATTRIBUTED];
+
 /// All pairs of jobs that should not be.
 pub fn check(history: &History) -> Vec<String> {
     let jobs = &history.world.jumpcloud.jobs;
@@ -54,8 +58,8 @@ fn given_up(history: &History, job: &Job, username: &str, before: Ms) -> bool {
         .filter(|(_, object)| {
             let present = record(&object.status, &job.nonce);
             had_job |= present.is_some_and(|record| record.job_id.is_some());
-            let ended = failure(&object.status, username)
-                .is_some_and(|f| [reason::JOB_TIMED_OUT, reason::NOT_CREATED].contains(&f.reason.as_str()));
+            let ended =
+                failure(&object.status, username).is_some_and(|failure| ENDED.contains(&failure.reason.as_str()));
             had_job && present.is_none() && ended
         })
         .any(|(kept, _)| misses(history, username, kept.at, before).next().is_some())

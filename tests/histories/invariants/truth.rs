@@ -1,5 +1,6 @@
 //! I5: no user is reported failed whom our job created, nor the reverse.
 
+use jumpcloud_operator::api::submission::Phase;
 use jumpcloud_operator::api::user_status::{UserStatus, reason, result};
 
 use super::failure;
@@ -41,6 +42,12 @@ fn wrongly_created(history: &History, object: &Object, line: &UserStatus) -> Opt
         .versions(object.uid)
         .flat_map(|(_, object)| &object.status.users)
         .any(|l| l.id == line.id && l.reason.as_deref() == Some(reason::ADOPTED_AFTER_UNKNOWN));
+    // While its row is taken off, a user has no line that would say how it was taken over.
+    let taken_over = taken_over
+        || history
+            .versions(object.uid)
+            .flat_map(|(_, object)| object.status.submissions.iter().filter_map(|record| record.known()))
+            .any(|record| record.phase == Phase::Unknown && record.members.contains(&line.username));
     // JumpCloud itself said that it had made a user of that name, whoever this one is by now.
     let jobs = history.world.jumpcloud.jobs.iter().filter(|job| job.uid == object.uid);
     let said = jobs.flat_map(|job| &job.rows).any(|row| row.username == line.username && row.succeeded());

@@ -84,7 +84,7 @@ fn jobs(ledger: &Ledger) -> Vec<String> {
             }
         }
         other => {
-            problems.push(format!("{} was sent {} times instead of twice", cast::SECOND_TIME, other.len()))
+            problems.push(format!("{} was sent {} times instead of twice", cast::SECOND_TIME, other.len()));
         }
     }
     problems

@@ -4,5 +4,6 @@
 //! One control plane serves all tests of this binary; every test has a namespace, a simulator and an
 //! operator of its own.
 
+mod cel;
 mod create;
 mod harness;

@@ -33,12 +33,12 @@ pub const DEFAULTS: &[(&str, &str)] = &[("--secret-poll-interval", "1s")];
 impl Operator {
     /// Starts one for `namespace`. `replica` tells logs apart.
     pub fn start(namespace: &str, replica: &str, api_url: &str, flags: &[(&str, &str)]) -> Self {
-        let kubeconfig = plane().service_account_kubeconfig(namespace, "jumpcloud-operator").expect("a token");
+        let kubeconfig =
+            plane().service_account_kubeconfig(namespace, "jumpcloud-operator").expect("a token");
         let admin = free_port().expect("a free port");
         let log: PathBuf = plane().scratch().path().join(format!("operator-{namespace}-{replica}.log"));
-        let mut arguments: Vec<String> = ["run", "--watch-namespace", namespace, "--lease-namespace", namespace]
-            .map(str::to_owned)
-            .into();
+        let mut arguments: Vec<String> =
+            ["run", "--watch-namespace", namespace, "--lease-namespace", namespace].map(str::to_owned).into();
         arguments.extend(["--allowed-api-url".to_owned(), api_url.to_owned()]);
         arguments.extend(["--admin-address".to_owned(), format!("127.0.0.1:{admin}")]);
         for (flag, value) in flags {

@@ -56,7 +56,8 @@ pub fn kubectl(arguments: &[&str], input: &str) -> Printed {
     let output = child.wait_with_output().expect("kubectl ends");
     // A kubectl that fails early does not read its input.
     drop(writer.join());
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     Printed { success: output.status.success(), text }
 }
 

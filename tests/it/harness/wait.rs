@@ -16,7 +16,9 @@ pub async fn eventually<T, E: Debug>(
     loop {
         match ask().await {
             Ok(value) => return value,
-            Err(last) if begun.elapsed() > limit => panic!("{what} did not come within {limit:?}; last: {last:#?}"),
+            Err(last) if begun.elapsed() > limit => {
+                panic!("{what} did not come within {limit:?}; last: {last:#?}")
+            }
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }

@@ -41,8 +41,10 @@ impl World {
         assert!(created.success, "{}", created.text);
         grant(name);
         let options = kube::config::KubeConfigOptions::default();
-        let kubeconfig = kube::config::Kubeconfig::read_from(plane().admin_kubeconfig()).expect("a kubeconfig");
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("a configuration");
+        let kubeconfig =
+            kube::config::Kubeconfig::read_from(plane().admin_kubeconfig()).expect("a kubeconfig");
+        let config =
+            kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("a configuration");
         let client = kube::Client::try_from(config).expect("a client");
         let sim = Sim::start(settings).await.expect("the simulator starts");
         Self { namespace: name.to_owned(), sim, client }

@@ -7,3 +7,4 @@
 mod cel;
 mod create;
 mod harness;
+mod limits;

@@ -3,6 +3,9 @@
 //!
 //! Rows and the template are left to [`crate::users::check`], whose messages name row and user.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use kube::core::cel::Validator;
 use regex::Regex;
 use serde_json::Value;
@@ -13,11 +16,24 @@ use crate::users::clean;
 /// Parts with checks of their own.
 const ELSEWHERE: [&str; 2] = ["spec.users", "spec.template"];
 
+/// Schemas by kind: making them anew for every document would take longer than checking it.
+static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    let schema = |crd| serde_json::to_value(crd).ok()?.pointer_mut(SCHEMA).map(Value::take);
+    crds()
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|crd| Some((crd.spec.names.kind.clone(), schema(crd)?)))
+        .collect()
+});
+
+/// Where a definition has its schema.
+const SCHEMA: &str = "/spec/versions/0/schema/openAPIV3Schema";
+
 /// Unknown fields, and values outside the ranges and forms of the schema.
 #[must_use]
 pub fn problems(kind: &str, object: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    if let (Some(schema), Some(spec)) = (schema_of(kind), object.get("spec")) {
+    if let (Some(schema), Some(spec)) = (SCHEMAS.get(kind), object.get("spec")) {
         let empty = Value::Null;
         walk("spec", schema.pointer("/properties/spec").unwrap_or(&empty), spec, &mut found);
     }
@@ -28,14 +44,9 @@ pub fn problems(kind: &str, object: &Value) -> Vec<String> {
 /// there is no older one.
 #[must_use]
 pub fn rules(kind: &str, object: &Value) -> Vec<String> {
-    let Some(schema) = schema_of(kind) else { return Vec::new() };
-    let Err(errors) = Validator::new().validate(&schema, object, None) else { return Vec::new() };
+    let Some(schema) = SCHEMAS.get(kind) else { return Vec::new() };
+    let Err(errors) = Validator::new().validate(schema, object, None) else { return Vec::new() };
     errors.into_vec().into_iter().map(|error| clean::message(&error.message, None)).collect()
-}
-
-fn schema_of(kind: &str) -> Option<Value> {
-    let crd = crds().ok()?.into_iter().find(|crd| crd.spec.names.kind == kind)?;
-    serde_json::to_value(crd).ok()?.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").map(Value::take)
 }
 
 fn walk(path: &str, schema: &Value, value: &Value, found: &mut Vec<String>) {
@@ -70,6 +81,14 @@ fn walk(path: &str, schema: &Value, value: &Value, found: &mut Vec<String>) {
             }
         }
         Value::String(text) => {
+            let bound = |name: &str| schema.get(name).and_then(Value::as_u64);
+            let length = text.chars().count() as u64;
+            if let Some(least) = bound("minLength").filter(|least| length < *least) {
+                found.push(format!("{path} has {length} characters, at least {least}"));
+            }
+            if let Some(most) = bound("maxLength").filter(|most| length > *most) {
+                found.push(format!("{path} has {length} characters, at most {most}"));
+            }
             let pattern = schema.get("pattern").and_then(Value::as_str);
             if let Some(Ok(form)) = pattern.map(Regex::new)
                 && !form.is_match(text)

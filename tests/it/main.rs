@@ -6,6 +6,8 @@
 #![expect(clippy::disallowed_methods, reason = "a real cluster keeps real time")]
 
 #[cfg(test)]
+mod cel;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod create;
@@ -13,5 +15,7 @@ mod create;
 mod harness;
 #[cfg(test)]
 mod lease;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod rest;

@@ -1,5 +1,8 @@
 //! Whether the demo came out as promised, by the simulator's records and by what `status` says.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use super::batch::{Batch, User};
@@ -84,7 +87,7 @@ fn jobs(ledger: &Ledger) -> Vec<String> {
             }
         }
         other => {
-            problems.push(format!("{} was sent {} times instead of twice", cast::SECOND_TIME, other.len()))
+            problems.push(format!("{} was sent {} times instead of twice", cast::SECOND_TIME, other.len()));
         }
     }
     problems

@@ -34,7 +34,9 @@ impl Stage {
         narrator.step("starting the simulator in JumpCloud's place: jobs take 3 s, two users exist already");
         let simulator = Simulator::start(&simulator_binary, &control_plane)?;
 
-        narrator.step("kubectl apply -k deploy/crd -k deploy/rbac: the kinds, and what the operator may do");
+        narrator.step(
+            "kubectl apply -k deploy/crd, then -k deploy/rbac: the kinds, and what the operator may do",
+        );
         for folder in ["deploy/crd", "deploy/rbac"] {
             let folder = repository()?.join(folder);
             narrator.quote(&spoken(control_plane.kubectl().args(["apply", "-k"]).arg(folder))?);

@@ -37,8 +37,8 @@ test: build controlplane ## Run every test but the long fault runs
 	$(CARGO) test --locked --workspace
 
 .PHONY: controlplane
-controlplane: ## Build etcd and Kubernetes for the tests (about 6 minutes, once)
-	$(CARGO) run --quiet --locked --package devenv -- build
+controlplane: build ## Build etcd and Kubernetes for the tests (about 6 minutes, once)
+	$(BUILT)/devenv build
 
 .PHONY: lint
 lint: fmt clippy deny doc ## Check formatting, lints, dependencies and documentation

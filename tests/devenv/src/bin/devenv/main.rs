@@ -5,6 +5,7 @@ mod demo;
 mod ending;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use devenv::binaries::{Binaries, ControllerManagerBinary};
@@ -31,11 +32,19 @@ enum Command {
     Demo,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
         Command::Build => build(),
         Command::Up { dir } => up(dir),
         Command::Demo => demo::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the backtrace that RUST_BACKTRACE adds to a returned error: it buries what to do.
+            eprintln!("devenv: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

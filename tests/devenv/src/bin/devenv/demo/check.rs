@@ -1,5 +1,8 @@
 //! Whether the demo came out as promised, by the simulator's records and by what `status` says.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use super::batch::{Batch, User};

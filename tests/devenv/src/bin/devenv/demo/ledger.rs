@@ -18,7 +18,9 @@ pub(super) struct Ledger {
 /// A create job.
 #[derive(Debug)]
 pub(super) struct Job<'a> {
+    /// JumpCloud's id of it.
     pub(super) id: &'a str,
+    /// Whom it was to create.
     pub(super) usernames: &'a [String],
     /// When the request was carried out.
     pub(super) sent: jiff::Timestamp,

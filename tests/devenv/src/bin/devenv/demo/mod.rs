@@ -24,7 +24,7 @@ mod wait;
 
 use std::io::{IsTerminal as _, stdin, stdout};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use crate::ending;
 use batch::Batch;
@@ -43,8 +43,15 @@ pub(crate) fn run() -> anyhow::Result<()> {
         "250 users, one YAML file: a real Kubernetes API, a simulated JumpCloud, the operator between them",
     );
     let mut stage = Stage::set(&narrator)?;
-    perform(&narrator, &stage).with_context(|| stage.operator_says())?;
-    if !(stdin().is_terminal() && stdout().is_terminal()) {
+    let stay = stdin().is_terminal() && stdout().is_terminal();
+    let audience = if stay { Audience::Stays } else { Audience::Leaves };
+    if let Err(error) = perform(&narrator, &stage, audience) {
+        // The file goes with us.
+        narrator.heading("It failed. The end of the operator's log:");
+        narrator.quote(&stage.operator.process().log_tail());
+        return Err(error);
+    }
+    if audience == Audience::Leaves {
         narrator
             .heading("Not on a terminal, so this ends here; on one, all of it keeps running until Ctrl-C");
         return Ok(());
@@ -55,14 +62,23 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn perform(narrator: &Narrator, stage: &Stage) -> anyhow::Result<()> {
+/// Who reads the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Audience {
+    /// Somebody at a terminal, for whom everything keeps running.
+    Stays,
+    /// A pipeline or a file: it ends by itself.
+    Leaves,
+}
+
+fn perform(narrator: &Narrator, stage: &Stage, audience: Audience) -> anyhow::Result<()> {
     samples::apply(narrator, stage)?;
     narrator.heading("The operator works");
     let batch = progress::watch(narrator, stage)?;
     let ledger = Ledger::read(&stage.simulator)?;
     report::show(narrator, stage, &batch, &ledger)?;
     verdict(narrator, &batch, &ledger)?;
-    next::show(narrator, stage, &ledger);
+    next::show(narrator, stage, &ledger, audience);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What a person can try while it runs.
 
+use super::Audience;
 use super::batch::NAME;
 use super::cast;
 use super::ledger::Ledger;
@@ -7,14 +8,20 @@ use super::narrator::Narrator;
 use super::stage::Stage;
 
 /// Shows commands to copy. They are for a second terminal, in the checkout.
-pub(super) fn show(narrator: &Narrator, stage: &Stage, ledger: &Ledger) {
+pub(super) fn show(narrator: &Narrator, stage: &Stage, ledger: &Ledger, audience: Audience) {
     let control_plane = &stage.control_plane;
     let (operator, simulator) = (&stage.operator, stage.simulator.url());
     let folder = control_plane.scratch().path().display();
     let kubectl = control_plane.binaries().kubectl.parent().unwrap_or_else(|| std::path::Path::new("."));
     let conflict = ledger.users().get(cast::CONFLICT).copied().unwrap_or_default().to_owned();
 
-    narrator.heading("What to try next, in a second terminal in this folder (while this one keeps running)");
+    let [(refused, _), ..] = cast::REFUSED;
+    narrator.heading(match audience {
+        Audience::Stays => "What to try next, in a second terminal in this folder",
+        Audience::Leaves => {
+            "What to try next: run make demo on a terminal, where it keeps running, and in a second one"
+        }
+    });
     let commands = [
         ("kubectl, and who it talks to", vec![
             format!("export KUBECONFIG={}", control_plane.admin_kubeconfig().display()),
@@ -22,7 +29,7 @@ pub(super) fn show(narrator: &Narrator, stage: &Stage, ledger: &Ledger) {
         ]),
         ("everything about one user, in JumpCloud's own words", vec![format!(
             r#"kubectl get jcub {NAME} -o jsonpath='{{.status.users[?(@.username=="{}")]}}'"#,
-            cast::SECOND_TIME
+            refused
         )]),
         ("mend the two rows that were refused, and watch one more job go out for them", vec![
             r#"sed -e 's/"10042"/"20064"/' -e 's/, relationships: .*]}/}/' deploy/samples/user-batch.yaml | kubectl apply -f -"#.to_owned(),

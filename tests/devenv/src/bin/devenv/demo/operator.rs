@@ -15,7 +15,7 @@ const NAMESPACE: &str = "jumpcloud-operator-system";
 const SERVICE_ACCOUNT: &str = "jumpcloud-operator";
 
 /// The defaults are for a service that takes minutes; jobs of the demo take three seconds.
-const QUICK: [&str; 14] = [
+const QUICK: [&str; 10] = [
     "--poll-min=2s",
     "--poll-max=4s",
     "--secret-poll-interval=5s",
@@ -26,10 +26,6 @@ const QUICK: [&str; 14] = [
     "--lease-retry-period=1s",
     "--lease-namespace",
     NAMESPACE,
-    "--log-format=text",
-    "--log-level=info",
-    "--watch-namespace",
-    "default",
 ];
 
 /// How long it may take from its start until it serves.
@@ -64,8 +60,21 @@ impl Recipe {
 
     /// Starts the operator and waits until it serves metrics.
     pub(super) fn start(&self, control_plane: &ControlPlane) -> anyhow::Result<Operator> {
+        self.start_at(control_plane, free_port()?)
+    }
+
+    /// Starts it again after `before` has ended, at the same port if that is still free: people have copied the address.
+    pub(super) fn restart(
+        &self,
+        control_plane: &ControlPlane,
+        before: &Operator,
+    ) -> anyhow::Result<Operator> {
+        self.start_at(control_plane, before.admin)
+    }
+
+    fn start_at(&self, control_plane: &ControlPlane, mut port: u16) -> anyhow::Result<Operator> {
         for _ in 0..STARTS {
-            let operator = self.spawn(control_plane, free_port()?)?;
+            let operator = self.spawn(control_plane, port)?;
             let listening = format!("127.0.0.1:{}", operator.admin);
             let up = wait::until("the operator's admin server", LIMIT, Duration::from_millis(50), || {
                 if std::net::TcpStream::connect(&listening).is_ok() {
@@ -82,6 +91,7 @@ impl Recipe {
             if !tail.contains("cannot listen") {
                 bail!("the operator ended at its start; the end of its log:\n{tail}");
             }
+            port = free_port()?;
         }
         bail!("other processes took {STARTS} free ports in a row; run make demo again")
     }

@@ -21,13 +21,13 @@ pub(super) fn show(narrator: &Narrator, stage: &Stage, batch: &Batch, ledger: &L
         narrator.line(&row);
     }
 
-    narrator.heading("What the simulator saw: few, large jobs");
+    narrator.heading("What the simulator saw: few, large jobs (times since the first)");
     let jobs = ledger.jobs();
     let start = jobs.first().map(|job| job.sent);
     for job in &jobs {
         let at = start.map_or(0.0, |start| job.sent.duration_since(start).as_secs_f64());
         let users = job.usernames.len();
-        let noun = if users == 1 { "user " } else { "users" };
+        let noun = if users == 1 { "user," } else { "users," };
         let end = job.end.map_or_else(
             || "not ended".to_owned(),
             |(time, finished, failed)| {
@@ -35,7 +35,7 @@ pub(super) fn show(narrator: &Narrator, stage: &Stage, batch: &Batch, ledger: &L
                 format!("{finished} went well, {failed} failed, after {seconds:.1} s")
             },
         );
-        narrator.line(&format!("job {} at {at:5.1} s: {users:3} {noun}, {end}", job.id));
+        narrator.line(&format!("job {} at {at:5.1} s: {users:3} {noun:<6} {end}", job.id));
     }
     for (route, count) in ledger.requests() {
         narrator.line(&format!("{count:3} x {route}"));

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use devenv::control_plane::{ControlPlane, Options};
@@ -33,7 +34,9 @@ impl Stage {
         narrator.step("starting the simulator in JumpCloud's place: jobs take 3 s, two users exist already");
         let simulator = Simulator::start(&simulator_binary, &control_plane)?;
 
-        narrator.step("kubectl apply -k deploy/crd -k deploy/rbac: the kinds, and what the operator may do");
+        narrator.step(
+            "kubectl apply -k deploy/crd, then -k deploy/rbac: the kinds, and what the operator may do",
+        );
         for folder in ["deploy/crd", "deploy/rbac"] {
             let folder = repository()?.join(folder);
             narrator.quote(&spoken(control_plane.kubectl().args(["apply", "-k"]).arg(folder))?);
@@ -59,19 +62,14 @@ impl Stage {
     /// Starts the operator again when it has ended, as a Deployment does; fails when anything else has ended.
     pub(super) fn keep_running(&mut self, narrator: &Narrator) -> anyhow::Result<()> {
         self.check_surroundings()?;
-        if let Some(exit) = self.operator.process().wait_exit(std::time::Duration::ZERO)? {
+        if let Some(exit) = self.operator.process().wait_exit(Duration::ZERO)? {
             narrator
                 .step(&format!("the operator has ended ({exit}); starting it again, as a Deployment would"));
-            self.operator = self.recipe.start(&self.control_plane)?;
+            self.operator = self.recipe.restart(&self.control_plane, &self.operator)?;
             let (pid, admin) = (self.operator.process().pid(), self.operator.admin());
             narrator.line(&format!("pid {pid}, metrics http://127.0.0.1:{admin}/metrics"));
         }
         Ok(())
-    }
-
-    /// For errors: the end of the operator's log, because the file goes with us.
-    pub(super) fn operator_says(&self) -> String {
-        format!("the end of the operator's log:\n{}", self.operator.process().log_tail())
     }
 
     fn check_surroundings(&self) -> anyhow::Result<()> {

@@ -15,7 +15,7 @@ use crate::harness::world::World;
 const USERS: usize = 300;
 
 /// After one crash: three jobs, some of unknown outcome, two quarantines, look-ups.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 fn settings() -> Settings {
     let mut settings = Settings::default();

@@ -189,8 +189,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     telemetry::init(&args.log_level, args.log_format)?;
     guard::install_panic_hook();
     let shutdown = Shutdown::on_signals().context("signal handlers cannot be installed")?;
-    let config =
-        kube::Config::infer().await.context("no cluster: neither KUBECONFIG nor a service account")?;
+    let config = direct(
+        kube::Config::infer().await.context("no cluster: neither KUBECONFIG nor a service account")?,
+        |name| std::env::var(name).ok(),
+    );
     let namespace = args.lease_namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
     let client = kube::Client::try_from(config).context("the API server's client cannot be built")?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "jumpcloud-operator starts");
@@ -212,6 +214,19 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     serving.await.context("the admin server's task ended")?.context("the admin server")?;
     tracing::info!("jumpcloud-operator ends");
     Ok(if lost || matches!(drained, Drained::Abandoned(_)) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Takes out the proxy that the configuration has from the environment: a variable that somebody injects
+/// into the Pod must not divert requests. A proxy that a kubeconfig itself names stays.
+fn direct(mut config: kube::Config, variable: impl Fn(&str) -> Option<String>) -> kube::Config {
+    let from_environment = |proxy: &http::Uri| {
+        ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+            .iter()
+            .filter_map(|name| variable(name)?.parse::<http::Uri>().ok())
+            .any(|uri| uri == *proxy)
+    };
+    config.proxy_url = config.proxy_url.filter(|proxy| !from_environment(proxy));
+    config
 }
 
 /// Starts to compete for the lease, unless this is the only replica.
@@ -381,6 +396,18 @@ mod tests {
     #[test]
     fn the_defaults_do_not_contradict_each_other() {
         flags(&[]).check().unwrap();
+    }
+
+    #[test]
+    fn a_proxy_of_the_environment_is_not_used() {
+        let with = |proxy: &str| {
+            let mut config = kube::Config::new("https://127.0.0.1:6443".parse().unwrap());
+            config.proxy_url = Some(proxy.parse().unwrap());
+            direct(config, |name| (name == "HTTPS_PROXY").then(|| "http://injected:3128".to_owned()))
+                .proxy_url
+        };
+        assert_eq!(with("http://injected:3128"), None);
+        assert!(with("http://of-the-kubeconfig:3128").is_some());
     }
 
     #[test]

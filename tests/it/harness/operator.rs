@@ -48,6 +48,9 @@ impl Operator {
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
             .env("HOSTNAME", replica)
+            // Nobody listens there: whoever heeded it would reach nothing.
+            .env("HTTPS_PROXY", "http://127.0.0.1:9")
+            .env("HTTP_PROXY", "http://127.0.0.1:9")
             .grace(Duration::from_secs(10));
         Self { process: Supervised::spawn(program).expect("the operator starts"), admin }
     }

@@ -14,7 +14,7 @@ use super::plane::{apply, client_of, kubectl, plane};
 use super::wait::eventually;
 
 /// How long things may take that should be quick; generous, because test machines are slow and shared.
-pub const PATIENCE: Duration = Duration::from_secs(40);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One test's place.
 pub struct World {

@@ -103,9 +103,6 @@ impl Recipe {
             .args([format!("--allowed-api-url={}", self.api_url)])
             .args([format!("--admin-address=127.0.0.1:{admin}")])
             .env("KUBECONFIG", &self.kubeconfig)
-            // The API server is on loopback, whatever proxy the person has.
-            .env("HTTPS_PROXY", "")
-            .env("https_proxy", "")
             .grace(Duration::from_secs(10))
             .scratch(control_plane.scratch());
         Ok(Operator { process: Supervised::spawn(program)?, admin })

@@ -6,5 +6,6 @@
 
 mod cel;
 mod create;
+mod failures;
 mod harness;
 mod limits;

@@ -15,6 +15,12 @@ fn strict(users: usize, batch_size: usize) -> serde_json::Value {
     json!({"batchSize": batch_size, "retry": {"limit": 0}, "users": plain_users("u", users)})
 }
 
+/// Whoever takes a refused request for one of unknown outcome waits for longer than a test does.
+fn long_quarantine() -> Vec<(&'static str, &'static str)> {
+    let quick = QUICK.iter().copied().filter(|(flag, _)| *flag != "--unknown-quarantine");
+    quick.chain([("--unknown-quarantine", "5m")]).collect()
+}
+
 /// Jobs that take long enough for something to happen meanwhile.
 fn slow() -> Settings {
     let mut settings = Settings::default();
@@ -52,7 +58,10 @@ async fn an_unknown_host_is_told_and_its_correction_is_noticed() {
     let _operator = world.operator(&flags);
     let told = world.connection_reason("default", "Retrying").await;
     says(&told, &["JumpCloud cannot be reached", "check apiURL, region and the network"]);
-    says(message(&world.reason("sales", "ConnectionNotReady").await), &["default is not ready", "check apiURL"]);
+    says(
+        message(&world.reason("sales", "ConnectionNotReady").await),
+        &["default is not ready", "check apiURL"],
+    );
     apply(&connection(&world.namespace, "default", world.sim.url()).to_string());
     succeeds_without_an_attempt(&world, "sales").await;
 }
@@ -82,7 +91,10 @@ async fn a_missing_secret_and_a_missing_key_are_told() {
     let _operator = world.operator(QUICK);
     let told = world.connection_reason("default", "SourceNotFound").await;
     says(&told, &["Secret jumpcloud not found", "create it in the connection's namespace"]);
-    says(message(&world.reason("sales", "ConnectionNotReady").await), &["Secret jumpcloud not found; create it"]);
+    says(
+        message(&world.reason("sales", "ConnectionNotReady").await),
+        &["Secret jumpcloud not found; create it"],
+    );
 
     let mut other = secret(&world.namespace, DEFAULT_KEY);
     other["stringData"] = json!({"apikey": DEFAULT_KEY});
@@ -114,7 +126,7 @@ async fn a_missing_connection_is_told_and_its_creation_is_noticed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotated_key_costs_nothing() {
     let world = World::new("fail-rotation", slow()).await;
-    let _operator = world.operator(QUICK);
+    let _operator = world.operator(&long_quarantine());
     world.apply_batch("sales", &strict(100, 10));
     jobs(&world, 2).await;
     world.sim.add_key(DEFAULT_ORGANISATION, "the-second-key").expect("a new key");
@@ -133,7 +145,7 @@ async fn a_rotated_key_costs_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_ends_in_the_middle_costs_no_attempt() {
     let world = World::new("fail-revoked", slow()).await;
-    let _operator = world.operator(QUICK);
+    let _operator = world.operator(&long_quarantine());
     world.apply_batch("sales", &strict(100, 10));
     jobs(&world, 2).await;
     assert!(world.sim.revoke_key(DEFAULT_KEY));

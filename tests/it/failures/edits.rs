@@ -23,7 +23,10 @@ async fn a_row_of_a_user_that_is_ours_cannot_change() {
     edited[1]["firstName"] = json!("Ada");
     world.apply_batch("sales", &json!({"users": edited}));
     let status = world.reason("sales", "InvalidSpec").await;
-    says(message(&status), &["users[1] 'u0001'", "this release creates users and cannot update them; restore the row"]);
+    says(
+        message(&status),
+        &["users[1] 'u0001'", "this release creates users and cannot update them; restore the row"],
+    );
 
     world.apply_batch("sales", &json!({"users": users[..2]}));
     let status = world.reason("sales", "InvalidSpec").await;

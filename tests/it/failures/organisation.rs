@@ -42,7 +42,8 @@ async fn a_batch_stays_in_its_organisation() {
     narrow["spec"]["limits"]["maxConcurrentJobs"] = json!(1);
     apply(&narrow.to_string());
     let _operator = world.operator(QUICK);
-    world.apply_batch("sales", &json!({"batchSize": 2, "retry": {"limit": 0}, "users": plain_users("u", 30)}));
+    world
+        .apply_batch("sales", &json!({"batchSize": 2, "retry": {"limit": 0}, "users": plain_users("u", 30)}));
     jobs(&world, 1).await;
     put_key(&world, OTHER_KEY);
     let status = world.reason("sales", "OrgMismatch").await;
@@ -68,7 +69,10 @@ async fn an_organisation_that_the_key_does_not_reach_is_told() {
     world.apply_batch("sales", &json!({"users": plain_users("u", 3)}));
     let _operator = world.operator(QUICK);
     let told = world.connection_reason("default", "OrgMismatch").await;
-    says(&told, &["does not reach organisation", OTHER, "correct organizationID or use a key of that organisation"]);
+    says(
+        &told,
+        &["does not reach organisation", OTHER, "correct organizationID or use a key of that organisation"],
+    );
     world.reason("sales", "ConnectionNotReady").await;
     wrong["spec"]["organizationID"] = json!(DEFAULT_ORGANISATION);
     apply(&wrong.to_string());

@@ -15,7 +15,8 @@ use crate::harness::world::World;
 
 fn failing(username: &str, message: &str) -> Settings {
     let mut settings = Settings::default();
-    settings.jobs.row_failures = vec![RowFailure::new(Pattern::exactly(username).expect("a pattern"), message)];
+    settings.jobs.row_failures =
+        vec![RowFailure::new(Pattern::exactly(username).expect("a pattern"), message)];
     settings
 }
 
@@ -68,10 +69,11 @@ async fn a_bad_address_is_refused_with_field_and_row() {
 async fn users_who_exist_are_conflicts_and_are_never_touched() {
     let world = World::new("fail-conflict", Settings::default()).await;
     let foreign = |username: &str, email: &str| {
-        let user = json!({"username": username, "email": email, "firstname": "Original", "department": "Theirs"});
+        let user =
+            json!({"username": username, "email": email, "firstname": "Original", "department": "Theirs"});
         world.sim.add_user(DEFAULT_ORGANISATION, &user).expect("a user")
     };
-    let by_name = foreign("ADA", "somebody@example.com");
+    let by_name = foreign("ada", "somebody@example.com");
     let by_email = foreign("somebody.else", "grace@example.com");
     let before = world.sim.users();
     let users = json!([
@@ -86,7 +88,10 @@ async fn users_who_exist_are_conflicts_and_are_never_touched() {
     for user in status.users.iter().filter(|user| user.result == "Conflict") {
         assert_eq!(user.reason.as_deref(), Some("AlreadyExists"));
         let told = user.message.as_deref().unwrap_or_default();
-        says(told, &[&format!("user {} exists in JumpCloud", user.username), "take the row off", "retry-failed"]);
+        says(
+            told,
+            &[&format!("user {} exists in JumpCloud", user.username), "take the row off", "retry-failed"],
+        );
     }
     assert_true(&world.sim, &status);
     assert_eq!(status.counts.map(|counts| (counts.created, counts.conflicts)), Some((1, 2)));
@@ -97,7 +102,11 @@ async fn users_who_exist_are_conflicts_and_are_never_touched() {
     annotate(&world, "sales", "requested-at", "once");
     let status = crate::harness::wait::eventually("ada", crate::harness::world::PATIENCE, async || {
         let status = world.reason("sales", "UserConflict").await;
-        if status.inventory.len() == 2 && status.submissions.is_empty() { Ok(status) } else { Err(status.progress) }
+        if status.inventory.len() == 2 && status.submissions.is_empty() {
+            Ok(status)
+        } else {
+            Err(status.progress)
+        }
     })
     .await;
     says(message(&status), &["user grace exists in JumpCloud", "take the row off"]);
@@ -107,7 +116,8 @@ async fn users_who_exist_are_conflicts_and_are_never_touched() {
     let status = world.reason("sales", "Succeeded").await;
     assert_eq!(status.progress.as_deref(), Some("2/2"));
     assert!(status.failures.is_empty(), "{:?}", status.failures);
-    let theirs = |users: Vec<serde_json::Value>| users.into_iter().find(|user| user["_id"] == json!(by_email));
+    let theirs =
+        |users: Vec<serde_json::Value>| users.into_iter().find(|user| user["_id"] == json!(by_email));
     assert!(theirs(before.clone()).is_some());
     assert_eq!(theirs(world.sim.users()), theirs(before), "a user of somebody else was touched");
     let writes = [Route::BulkUpdate, Route::UserUpdate, Route::UserDelete];
@@ -146,7 +156,10 @@ async fn a_row_that_failed_for_good_is_sent_again_when_it_changes_or_when_asked(
     let mut users = plain_users("u", 3);
     world.apply_batch("sales", &json!({"users": users}));
     let status = world.reason("sales", "PartiallyFailed").await;
-    says(message(&status), &["1 of 3 users failed", "mend their rows", "jumpcloud-operator.dev/retry-failed"]);
+    says(
+        message(&status),
+        &["1 of 3 users failed", "mend their rows", "jumpcloud-operator.dev/retry-failed"],
+    );
     let [failure] = status.failures.as_slice() else { panic!("{:?}", status.failures) };
     assert_eq!((failure.attempts, failure.retry_time.as_deref()), (1, None));
     assert_eq!(status.users[0].message.as_deref(), Some("invalid row"));
@@ -155,11 +168,12 @@ async fn a_row_that_failed_for_good_is_sent_again_when_it_changes_or_when_asked(
     // Asked for, it is sent with a fresh count, and fails again.
     annotate(&world, "sales", "retry-failed", "first");
     super::jobs(&world, 2).await;
-    let status = crate::harness::wait::eventually("the second failure", crate::harness::world::PATIENCE, async || {
-        let status = world.reason("sales", "PartiallyFailed").await;
-        if status.jobs.len() == 2 { Ok(status) } else { Err(status.jobs) }
-    })
-    .await;
+    let status =
+        crate::harness::wait::eventually("the second failure", crate::harness::world::PATIENCE, async || {
+            let status = world.reason("sales", "PartiallyFailed").await;
+            if status.jobs.len() == 2 { Ok(status) } else { Err(status.jobs) }
+        })
+        .await;
     assert_eq!(status.failures[0].attempts, 1);
     assert_eq!(status.last_handled.and_then(|handled| handled.retry_failed).as_deref(), Some("first"));
 

@@ -4,6 +4,7 @@
 //! One control plane serves all tests of this binary; every test has a namespace, a simulator and an
 //! operator of its own.
 
+mod canary;
 mod cel;
 mod create;
 mod failures;

@@ -119,6 +119,14 @@ impl Recorded {
         }
     }
 
+    /// What a process that sees this record takes down the time of, to know by its own monotonic clock
+    /// how long ago that was: the request, and the last look at its users.
+    #[must_use]
+    pub fn sights(&self) -> Vec<String> {
+        let nonce = self.nonce().map(str::to_owned);
+        nonce.into_iter().chain(self.known().and_then(Submission::look_sight)).collect()
+    }
+
     /// The version of the record.
     #[must_use]
     pub fn version(&self) -> u64 {
@@ -134,6 +142,12 @@ impl Submission {
     #[must_use]
     pub fn position(&self, key: &str) -> Option<usize> {
         self.members.iter().position(|m| crate::users::row::fold(m) == key)
+    }
+
+    /// The name of the sight of the last look, if there was one.
+    #[must_use]
+    pub fn look_sight(&self) -> Option<String> {
+        self.look_time.map(|time| format!("{} looked at {time}", self.nonce))
     }
 
     /// Whether the record holds together: lists of equal length, a job id when accepted.

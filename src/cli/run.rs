@@ -21,7 +21,7 @@ use crate::api::head::BatchHead;
 use crate::controller::connection::{self, Watched};
 use crate::controller::connections::{Connections, Outbound};
 use crate::controller::context::Context;
-use crate::controller::{gauges, memory, orphan, user_batch};
+use crate::controller::{gauges, memory, orphan, sweep, user_batch};
 use crate::jumpcloud::endpoint::Endpoint;
 use crate::jumpcloud::observe::Observer;
 use crate::plan::policy::Policy;
@@ -112,6 +112,11 @@ impl RunArgs {
                 "--submit-timeout must be below --lease-renew-deadline, so that no request outlives the lease it was begun under"
             );
         }
+        if self.leader_elect {
+            self.lease(String::from("default"))
+                .validate()
+                .context("--lease-duration, --lease-renew-deadline and --lease-retry-period")?;
+        }
         if self.unknown_quarantine < self.submit_timeout {
             bail!("--unknown-quarantine must not be below --submit-timeout");
         }
@@ -119,6 +124,19 @@ impl RunArgs {
             bail!("--poll-max must not be below --poll-min");
         }
         Ok(())
+    }
+
+    fn lease(&self, namespace: String) -> LeaseConfig {
+        let replica = std::env::var("HOSTNAME").unwrap_or_else(|_| "operator".to_owned());
+        LeaseConfig {
+            namespace,
+            name: self.lease_name.clone(),
+            // Unique also for a container that is started again in the same Pod.
+            identity: format!("{replica}_{}", clock::nonce()),
+            duration: self.lease_duration,
+            renew_deadline: self.lease_renew_deadline,
+            retry_period: self.lease_retry_period,
+        }
     }
 
     fn policy(&self) -> Policy {
@@ -206,17 +224,7 @@ fn compete(
     if !args.leader_elect {
         return (Leadership::always(), tokio::spawn(async {}));
     }
-    let identity =
-        format!("{}_{}", std::env::var("HOSTNAME").unwrap_or_else(|_| "operator".to_owned()), clock::nonce());
-    let config = LeaseConfig {
-        namespace,
-        name: args.lease_name.clone(),
-        identity,
-        duration: args.lease_duration,
-        renew_deadline: args.lease_renew_deadline,
-        retry_period: args.lease_retry_period,
-    };
-    let (leadership, work) = lease::run(client.clone(), config, shutdown.token());
+    let (leadership, work) = lease::run(client.clone(), args.lease(namespace), shutdown.token());
     let campaign = tokio::spawn(async move {
         if let Err(error) = work.await {
             tracing::error!(%error, "leader election ended");
@@ -240,7 +248,7 @@ async fn lead(
     }
     tracing::info!("leading");
     metrics.leader.set(1);
-    let running = controllers(args, client, leadership.clone(), metrics.clone(), shutdown)?;
+    let running = controllers(args, &client, leadership.clone(), metrics.clone(), shutdown)?;
     tokio::pin!(running);
     let lost = tokio::select! {
         () = &mut running => false,
@@ -259,7 +267,7 @@ async fn lead(
 /// Sets the controllers of all kinds up, for every watched namespace.
 fn controllers(
     args: &RunArgs,
-    client: kube::Client,
+    client: &kube::Client,
     leadership: Leadership,
     metrics: Metrics,
     shutdown: &Shutdown,
@@ -273,11 +281,11 @@ fn controllers(
     let all = watcher::Config::default();
     let connections: Vec<_> = scopes
         .iter()
-        .map(|scope| Controller::new(api::<Watched>(&client, scope.as_deref()), all.clone()))
+        .map(|scope| Controller::new(api::<Watched>(client, scope.as_deref()), all.clone()))
         .collect();
     let batches: Vec<_> = scopes
         .iter()
-        .map(|scope| Controller::new(api::<BatchHead>(&client, scope.as_deref()), selected.clone()))
+        .map(|scope| Controller::new(api::<BatchHead>(client, scope.as_deref()), selected.clone()))
         .collect();
     let (wake, mut doubts) = mpsc::channel(1);
     let observer = Arc::new(Counted(metrics.clone()));
@@ -316,7 +324,7 @@ fn controllers(
         running.push(Box::pin(connection::run(controller, doubts, Arc::clone(&context))));
     }
     for (controller, scope) in batches.into_iter().zip(&scopes) {
-        let watched = api::<Watched>(&client, scope.as_deref());
+        let watched = api::<Watched>(client, scope.as_deref());
         running.push(Box::pin(user_batch::run(
             controller,
             watched,
@@ -325,6 +333,7 @@ fn controllers(
             Arc::clone(&context),
         )));
     }
+    running.push(Box::pin(sweep::run(Arc::clone(&context))));
     let token = shutdown.token();
     running.push(Box::pin(async move {
         loop {
@@ -380,6 +389,7 @@ mod tests {
             (["--submit-timeout", "25s"], "--lease-renew-deadline"),
             (["--unknown-quarantine", "19s"], "--unknown-quarantine"),
             (["--poll-max", "4s"], "--poll-max"),
+            (["--lease-duration", "25s"], "--lease-duration"),
         ] {
             let error = flags(&arguments).check().unwrap_err().to_string();
             assert!(error.contains(message), "{error}");

@@ -60,7 +60,7 @@ fn walk(path: &str, schema: &Value, value: &Value, found: &mut Vec<String>) {
                 match properties.get(name) {
                     Some(property) => walk(&format!("{path}.{name}"), property, value, found),
                     None => {
-                        found.push(format!("{path}.{name} is not a field{}", hint(name, properties.keys())))
+                        found.push(format!("{path}.{name} is not a field{}", hint(name, properties.keys())));
                     }
                 }
             }

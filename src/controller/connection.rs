@@ -46,18 +46,8 @@ pub async fn run(
         .reconcile_all_on(doubts)
         .graceful_shutdown_on(async move { token.cancelled().await })
         .run(reconcile, on_error, Arc::clone(&context))
-        .for_each(|result| {
-            if let Err(kube::runtime::controller::Error::ObjectNotFound(reference)) = &result {
-                forget(&context, reference.namespace.as_deref(), &reference.name);
-            }
-            std::future::ready(())
-        })
+        .for_each(|_| std::future::ready(()))
         .await;
-}
-
-fn forget(context: &Context, namespace: Option<&str>, name: &str) {
-    context.connections.forget(namespace.unwrap_or_default(), name);
-    ready_gauge(context);
 }
 
 async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Action, Error> {
@@ -76,10 +66,11 @@ async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Actio
     if let Err(error) = &result {
         span.in_scope(|| tracing::warn!(%error, "pass failed"));
     }
-    ready_gauge(&context);
+    context.connections.measure(&context.metrics);
     result
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature is kube-runtime's")]
 fn on_error(watched: Arc<Watched>, error: &Error, context: Arc<Context>) -> Action {
     match error {
         Error::Unreadable(_) => Action::await_change(),
@@ -148,14 +139,19 @@ async fn ask(client: &crate::jumpcloud::client::JumpCloud, named: bool) -> Findi
                 .collect(),
         ),
         Err(error) if error.is_credentials() || error.is_redirect() => {
-            Finding::CredentialRefused(error.to_string())
+            Finding::CredentialRefused(said(&error))
         }
         // JumpCloud answers so when x-org-id is malformed, or names an organisation out of reach.
         Err(error) if named && matches!(error.status(), Some(400 | 404)) => {
             Finding::Organizations(Vec::new())
         }
-        Err(error) => Finding::Unreachable(error.to_string()),
+        Err(error) => Finding::Unreachable(said(&error)),
     }
+}
+
+/// The error with the vendor's own words, where there are any; cleaned before it is shown.
+fn said(error: &crate::jumpcloud::error::Error) -> String {
+    error.message().map_or_else(|| error.to_string(), |words| format!("{error}: {words}"))
 }
 
 /// Writes the status, when it says anything new.
@@ -195,8 +191,4 @@ async fn write(
     }
     events::transition(&context.recorder, connection, &old.conditions, verdict).await;
     Ok(())
-}
-
-fn ready_gauge(context: &Context) {
-    context.metrics.connection_ready.set(i64::try_from(context.connections.ready()).unwrap_or(i64::MAX));
 }

@@ -15,6 +15,7 @@ use reqwest::Certificate;
 use secrecy::SecretString;
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::error::{Error, KUBE_TIMEOUT, within};
 use crate::api::connection::{JumpCloudConnection, JumpCloudConnectionSpec};
@@ -26,6 +27,7 @@ use crate::jumpcloud::observe::Observer;
 use crate::jumpcloud::throttles::{ThrottleKey, Throttles};
 use crate::plan::facts::{Connection, ConnectionFact};
 use crate::runtime::clock;
+use crate::runtime::metrics::Metrics;
 use kube::core::DeserializeGuard;
 use reqwest::Url;
 use std::sync::Arc;
@@ -152,7 +154,7 @@ impl Connections {
         if usable.secret_read.elapsed() >= SECRET_AGE {
             match self.material(namespace, &connection.spec).await? {
                 KeyMaterial::Found { version, .. } if version == usable.version => {
-                    self.read_now(namespace, name)
+                    self.read_now(namespace, name);
                 }
                 _ => {
                     self.doubt(namespace, name);
@@ -311,10 +313,27 @@ impl Connections {
         self.set(connection, State::Unusable { why, version, checked: clock::monotonic() });
     }
 
-    /// The connection is gone.
-    pub fn forget(&self, namespace: &str, name: &str) {
-        self.with(|held| held.remove(&key(namespace, name)));
-        self.throttles.forget(&key(namespace, name));
+    /// Forgets every connection that the watch does not know any more.
+    pub fn keep_stored(&self) {
+        let stored: BTreeSet<String> =
+            self.stores.iter().flat_map(Store::state).filter_map(|c| c.0.as_ref().ok().map(key_of)).collect();
+        let gone: Vec<String> =
+            self.with(|held| held.keys().filter(|name| !stored.contains(*name)).cloned().collect());
+        for name in gone {
+            self.with(|held| held.remove(&name));
+            self.throttles.forget(&name);
+        }
+    }
+
+    /// Waits until the watches have listed everything; false when that will not happen any more.
+    pub async fn stores_are_ready(&self, cancelled: &CancellationToken) -> bool {
+        for store in &self.stores {
+            tokio::select! {
+                () = cancelled.cancelled() => return false,
+                ready = store.wait_until_ready() => if ready.is_err() { return false },
+            }
+        }
+        true
     }
 
     /// The connection as the watch knows it.
@@ -325,10 +344,12 @@ impl Connections {
         found.0.as_ref().ok().cloned().map(Arc::new)
     }
 
-    /// How many connections can be used.
-    #[must_use]
-    pub fn ready(&self) -> usize {
-        self.with(|held| held.values().filter(|h| matches!(h.state, State::Usable(_)) && !h.in_doubt).count())
+    /// Brings the number of connections that can be used up to date.
+    pub fn measure(&self, metrics: &Metrics) {
+        let usable = self.with(|held| {
+            held.values().filter(|h| matches!(h.state, State::Usable(_)) && !h.in_doubt).count()
+        });
+        metrics.connection_ready.set(i64::try_from(usable).unwrap_or(i64::MAX));
     }
 
     fn sharing(&self, throttle: &ThrottleKey) -> BTreeSet<String> {

@@ -83,10 +83,9 @@ impl<'a> Pass<'a> {
         object: Fetched,
     ) -> Self {
         let status = object.status();
-        let nonces: Vec<String> =
-            status.submissions.iter().filter_map(Recorded::nonce).map(str::to_owned).collect();
+        let sights: Vec<String> = status.submissions.iter().flat_map(Recorded::sights).collect();
         let epoch = context.connections.epoch(namespace, &object.batch.spec.connection_ref.name);
-        let notes = context.memory.recall(object.uid(), &nonces, epoch, clock::monotonic());
+        let notes = context.memory.recall(object.uid(), &sights, epoch, clock::monotonic());
         let facts = Facts::begin(notes, clock::nonce());
         Self { context, api, namespace, name, object, facts, client: None, armed: None, retry: None }
     }
@@ -177,9 +176,9 @@ impl<'a> Pass<'a> {
             }
             Committed::Written { object, armed } => {
                 self.object = *object;
-                self.facts.armed = armed.as_ref().map(|armed| armed.nonce().to_owned());
+                let nonce = armed.as_ref().map(|armed| armed.nonce().to_owned());
+                self.facts.committed(nonce, clock::nonce());
                 self.armed = armed;
-                self.facts.fresh_nonce = clock::nonce();
                 events::transition(&self.context.recorder, &self.object.batch, &old, &write.verdict).await;
                 Ok(true)
             }

@@ -1,6 +1,6 @@
 //! Numbers over all objects, kept up to date from what each pass leaves behind.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use crate::api::submission::{Phase, Recorded};
@@ -37,11 +37,17 @@ impl Gauges {
         shift(metrics, &before, &share);
     }
 
-    /// The object is gone.
-    pub fn forget(&self, metrics: &Metrics, uid: &str) {
-        if let Some(before) = self.with(|objects| objects.remove(uid)) {
-            shift(metrics, &before, &Share::default());
-        }
+    /// Takes out what objects contribute that are not among these.
+    pub fn keep_only(&self, metrics: &Metrics, uids: &BTreeSet<String>) {
+        self.with(|objects| {
+            objects.retain(|uid, share| {
+                let stays = uids.contains(uid);
+                if !stays {
+                    shift(metrics, share, &Share::default());
+                }
+                stays
+            });
+        });
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut HashMap<String, Share>) -> T) -> T {

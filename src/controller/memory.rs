@@ -1,7 +1,7 @@
 //! What this process remembers of its objects between passes. Advice only: a restart empties it, and
 //! nothing that must not happen twice rests on it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,21 +44,22 @@ struct Hold {
 }
 
 impl Memory {
-    /// Notes for a pass. `nonces` are the requests under way, `epoch` counts changes of the connection.
-    pub fn recall(&self, uid: &str, nonces: &[String], epoch: u64, now: Instant) -> Notes {
+    /// Notes for a pass. `sights` are what is to be known by the monotonic clock, `epoch` counts changes of
+    /// the connection.
+    pub fn recall(&self, uid: &str, sights: &[String], epoch: u64, now: Instant) -> Notes {
         self.with(uid, |object| {
-            object.first_seen.retain(|nonce, _| nonces.contains(nonce));
+            object.first_seen.retain(|sight, _| sights.contains(sight));
             if object.hold.is_some_and(|hold| hold.epoch != epoch) {
                 object.hold = None;
                 object.failures = 0;
                 object.trouble = None;
             }
             Notes {
-                first_seen: nonces
+                first_seen: sights
                     .iter()
-                    .map(|nonce| {
-                        let seen = *object.first_seen.entry(nonce.clone()).or_insert(now);
-                        (nonce.clone(), now.saturating_duration_since(seen))
+                    .map(|sight| {
+                        let seen = *object.first_seen.entry(sight.clone()).or_insert(now);
+                        (sight.clone(), now.saturating_duration_since(seen))
                     })
                     .collect(),
                 polls: object.polls.iter().map(|(job, polled)| (job.clone(), *polled)).collect(),
@@ -120,9 +121,9 @@ impl Memory {
         self.with(uid, |object| object.kube_failures = 0);
     }
 
-    /// The object is gone.
-    pub fn forget(&self, uid: &str) {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    /// Forgets every object that is not among these.
+    pub fn keep_only(&self, uids: &BTreeSet<String>) {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner).retain(|uid, _| uids.contains(uid));
     }
 
     fn with<T>(&self, uid: &str, act: impl FnOnce(&mut Remembered) -> T) -> T {

@@ -15,4 +15,5 @@ pub mod orphan;
 pub mod read;
 pub mod record;
 pub mod send;
+pub mod sweep;
 pub mod user_batch;

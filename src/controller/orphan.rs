@@ -1,7 +1,7 @@
 //! Jobs of objects that were deleted while they ran: followed to their end in memory, told in one log
 //! line and one event. Nothing waits for them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -58,9 +58,14 @@ impl Running {
         }
     }
 
-    fn take(&self, namespace: &str, name: &str) -> Option<Object> {
-        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        objects.remove(&format!("{namespace}/{name}"))
+    /// Objects with jobs that are not among these.
+    pub fn without(&self, names: &BTreeSet<String>) -> Vec<String> {
+        let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        objects.keys().filter(|name| !names.contains(*name)).cloned().collect()
+    }
+
+    fn take(&self, object: &str) -> Option<Object> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner).remove(object)
     }
 }
 
@@ -72,12 +77,9 @@ fn key(metadata: &ObjectMeta) -> String {
     )
 }
 
-/// The object is gone: its jobs go on without it.
-pub fn follow(context: &Arc<Context>, namespace: &str, name: &str) {
-    let Some(object) = context.running.take(namespace, name) else { return };
-    let uid = object.head.metadata.uid.clone().unwrap_or_default();
-    context.memory.forget(&uid);
-    context.gauges.forget(&context.metrics, &uid);
+/// The object `namespace/name` is gone: its jobs go on without it.
+pub fn follow(context: &Arc<Context>, object: &str) {
+    let Some(object) = context.running.take(object) else { return };
     for job in object.jobs {
         let (context, head) = (Arc::clone(context), object.head.clone());
         tokio::spawn(async move { to_the_end(&context, &head, &job).await });

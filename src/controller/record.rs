@@ -37,9 +37,9 @@ pub struct Ready {
 
 /// A request whose intent is committed. Made by [`commit`] alone.
 pub struct Armed {
-    pub(super) submission: Submission,
-    pub(super) payload: Vec<u8>,
-    pub(super) ready: Ready,
+    submission: Submission,
+    payload: Vec<u8>,
+    ready: Ready,
 }
 
 impl Armed {
@@ -47,6 +47,11 @@ impl Armed {
     #[must_use]
     pub fn nonce(&self) -> &str {
         &self.submission.nonce
+    }
+
+    /// Uses the right up.
+    pub(super) fn spend(self) -> (Submission, Vec<u8>, Ready) {
+        (self.submission, self.payload, self.ready)
     }
 }
 
@@ -152,7 +157,7 @@ pub async fn record_job(
             }
             Ok(Tried::Moved) => {}
             Err(error) => {
-                tracing::warn!(job = job_id, nonce, %error, "job id is not recorded yet; trying again")
+                tracing::warn!(job = job_id, nonce, %error, "job id is not recorded yet; trying again");
             }
         }
         if clock::monotonic() >= give_up {

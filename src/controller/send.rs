@@ -44,7 +44,7 @@ pub async fn send(shutdown: &Shutdown, to: Address, armed: Armed, desired: &Desi
     let suppress_email = desired.suppress_email;
     let creation_source = Some(desired.creation_source.header());
     let task = async move {
-        let Armed { submission, payload, ready } = armed;
+        let (submission, payload, ready) = armed.spend();
         let request = BulkRequest { body: Bytes::from(payload), suppress_email, creation_source };
         // The wall clock decides for whoever settles this submission, so it is asked as well.
         if clock::now() >= submission.submit_by {

@@ -43,7 +43,8 @@ pub async fn run(
         .run(reconcile, on_error, Arc::clone(&context))
         .for_each(|result| {
             if let Err(kube::runtime::controller::Error::ObjectNotFound(reference)) = &result {
-                orphan::follow(&context, reference.namespace.as_deref().unwrap_or_default(), &reference.name);
+                let namespace = reference.namespace.as_deref().unwrap_or_default();
+                orphan::follow(&context, &format!("{namespace}/{}", reference.name));
             }
             std::future::ready(())
         })
@@ -85,6 +86,7 @@ async fn reconcile(head: Arc<BatchHead>, context: Arc<Context>) -> Result<Action
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature is kube-runtime's")]
 fn on_error(head: Arc<BatchHead>, error: &Error, context: Arc<Context>) -> Action {
     let uid = head.metadata.uid.as_deref().unwrap_or_default();
     match error {

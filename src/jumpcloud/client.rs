@@ -3,11 +3,13 @@
 //! Guarantees:
 //! - [`JumpCloud::bulk_create`] and [`JumpCloud::bulk_update`] make one HTTP request, repeated only when
 //!   not one byte was sent, and end by the deadline given.
-//! - Reads are repeated as [`crate::jumpcloud::retry`] says, within [`ClientConfig::request_timeout`] for
+//! - Reads are repeated as the module `retry` says, within [`ClientConfig::request_timeout`] for
 //!   each page.
 //! - Every HTTP request costs a token of the shared [`Throttle`].
 //!
 //! Dropping the future of a bulk request half-way leaves its outcome unknown: run it on a task of its own.
+//! A deadline less than the time for connecting (5 s) away can come while the
+//! connection is still being made, which is reported as unknown, too: nobody can tell.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -29,7 +31,7 @@ use crate::jumpcloud::paginate::{PAGE, Paging};
 use crate::jumpcloud::retry::{self, Effect};
 use crate::jumpcloud::throttle::{MAX_WAIT, Permit, Throttle, Throttled};
 use crate::jumpcloud::transport::{Call, Scheme, Settings, Transport};
-use crate::jumpcloud::wire::{Organization, Page, WorkResult};
+use crate::jumpcloud::wire::{Organization, Page, WorkResult, read_each};
 use crate::runtime::clock;
 
 const CREATION_SOURCE: HeaderName = HeaderName::from_static("creation-source");
@@ -175,7 +177,8 @@ impl JumpCloud {
         let mut paging = Paging::new(MAX_RESULT_PAGES);
         loop {
             let page = self.page(&call, paging).await?;
-            for row in page.items.iter().filter_map(WorkResult::read) {
+            let received = page.items.len();
+            for row in read_each(call.route, page.items, |row| WorkResult::read(&row)) {
                 let place = row.id.as_ref().and_then(|id| places.get(id)).copied();
                 match place.and_then(|place| rows.get_mut(place)) {
                     Some(known) => *known = row,
@@ -187,7 +190,7 @@ impl JumpCloud {
                     }
                 }
             }
-            match paging.next(page.items.len(), page.total) {
+            match paging.next(received, page.total) {
                 Some(next) if rows.len() < expected => paging = next,
                 _ => return Ok(rows),
             }
@@ -205,8 +208,8 @@ impl JumpCloud {
         let mut paging = Some(Paging::new(MAX_ORGANIZATION_PAGES));
         while let Some(current) = paging {
             let page = self.page(&call, current).await?;
-            found.extend(page.items.iter().filter_map(Organization::read));
             paging = current.next(page.items.len(), page.total);
+            found.extend(read_each(call.route, page.items, |item| Organization::read(&item)));
         }
         Ok(found)
     }
@@ -269,7 +272,7 @@ impl JumpCloud {
     }
 
     /// Makes a request, waiting for its token for at most `patience` at each attempt.
-    pub(crate) async fn call_with_patience(&self, call: &Call, patience: Duration) -> Result<Value, Error> {
+    async fn call_with_patience(&self, call: &Call, patience: Duration) -> Result<Value, Error> {
         let inner = &self.inner;
         let deadline = clock::monotonic() + inner.request_timeout;
         retry::run(call.effect, deadline, |attempt| async move {

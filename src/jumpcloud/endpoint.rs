@@ -131,7 +131,10 @@ impl Endpoint {
                 path.push("v2");
             }
             for segment in segments {
-                path.push(checked(segment)?);
+                if !is_segment(segment) {
+                    return Err(BadSegment);
+                }
+                path.push(segment);
             }
         }
         Ok(url)
@@ -156,14 +159,14 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// `.` and `..` vanish from paths, and control characters and backslashes are rewritten by URL parsers.
-fn checked(segment: &str) -> Result<&str, BadSegment> {
-    let plain = !segment.is_empty()
-        && segment.len() <= MAX_SEGMENT
-        && segment != "."
-        && segment != ".."
-        && !segment.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\');
-    if plain { Ok(segment) } else { Err(BadSegment) }
+/// Whether an identifier can be a part of a path. `.` and `..` vanish from paths, and control characters
+/// and backslashes are rewritten by URL parsers.
+pub(crate) fn is_segment(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= MAX_SEGMENT
+        && text != "."
+        && text != ".."
+        && !text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\')
 }
 
 #[cfg(test)]

@@ -46,7 +46,9 @@ pub enum Error {
         retry_in: Duration,
     },
     /// No connection: name not resolved, connection refused or TLS handshake failed. Nothing was sent.
-    #[error("cannot connect to JumpCloud: {detail}")]
+    #[error(
+        "cannot connect to JumpCloud: {detail}; check the network, the proxy and the trusted certificates"
+    )]
     Connect {
         /// What the network said.
         detail: String,
@@ -67,7 +69,7 @@ pub enum Error {
         detail: String,
     },
     /// An answer with a status other than 2xx.
-    #[error("JumpCloud answered with status {status}")]
+    #[error("JumpCloud answered with status {status}{}", hint(*status))]
     Status {
         /// The HTTP status.
         status: u16,
@@ -183,6 +185,16 @@ impl Error {
     #[must_use]
     pub const fn is_not_found(&self) -> bool {
         matches!(self, Self::Status { status: 404, .. })
+    }
+}
+
+/// What a person can do about a status, as the end of a sentence.
+const fn hint(status: u16) -> &'static str {
+    match status {
+        300..=399 => "; check that the region or apiURL is right and the key is not empty",
+        401 | 403 => "; check the key, its rights and the organisation id",
+        429 => "; wait, and lower the limits of the connection if this goes on",
+        _ => "",
     }
 }
 

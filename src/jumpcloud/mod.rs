@@ -12,8 +12,8 @@
 //! - Answers are read leniently and within a size limit: unknown fields are ignored, a bad row does not
 //!   spoil its page.
 //!
-//! Assumptions: the facts about the API are those of docs/jumpcloud-api.md; what is unknown there is not
-//! relied upon here.
+//! Assumptions: what the vendor's documents leave open is not relied upon; each such point is a setting of
+//! the simulator in tests/sim, against which this module is tested (tests/client).
 
 pub mod auth;
 pub mod bucket;

@@ -1,7 +1,10 @@
 //! Which failed requests are made again, when, and for how long.
 //!
 //! Guarantees: a write is made again only when not one byte of it was sent; a read also after 429, 500,
-//! 502, 503, 504, a broken connection and a timeout of the network. Nothing is begun after the deadline.
+//! 502, 503, 504, a broken connection and a timeout of the network. Nothing is begun after the deadline,
+//! and no write again so late that the deadline could come while it still connects: what is known not to
+//! have been sent must not become unknown.
+//!
 //! A pause that the server asks for and that is longer than [`MAX_WAIT`] ends the request instead: the
 //! caller knows better things to do than to wait here.
 //!
@@ -14,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::jumpcloud::error::Error;
 use crate::jumpcloud::throttle::MAX_WAIT;
+use crate::jumpcloud::transport::CONNECT_TIMEOUT;
 use crate::runtime::clock;
 
 /// What a request does at JumpCloud, which decides whether it may be made twice.
@@ -29,6 +33,9 @@ pub(crate) enum Effect {
 
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_DELAY: Duration = Duration::from_secs(4);
+
+/// The time that must be left for a write to be made again: it ends connecting well before the deadline.
+const LEAST_FOR_WRITE: Duration = CONNECT_TIMEOUT.saturating_add(Duration::from_secs(1));
 
 /// Repetitions of one request; the deadline usually ends them earlier.
 const MAX_RETRIES: usize = 5;
@@ -56,7 +63,9 @@ where
         .retry(delays)
         .sleep(tokio::time::sleep)
         .when(|error| may_repeat(effect, error))
-        .adjust(|error, delay| delay_before_next(error, delay?, clock::monotonic(), deadline))
+        .adjust(|error, delay| {
+            delay_before_next(error, delay?, clock::monotonic(), last_begin(effect, deadline))
+        })
         .await
 }
 
@@ -77,12 +86,25 @@ fn may_repeat(effect: Effect, error: &Error) -> bool {
     }
 }
 
+/// When the last repetition may begin; `None` when there may be none.
+fn last_begin(effect: Effect, deadline: Instant) -> Option<Instant> {
+    match effect {
+        Effect::Read => Some(deadline),
+        Effect::Set | Effect::Once => deadline.checked_sub(LEAST_FOR_WRITE),
+    }
+}
+
 /// The wait before the next attempt: the server's wish or our own delay, whichever is longer. `None` when
-/// the wish is too long to wait here or the next attempt would begin after the deadline.
-fn delay_before_next(error: &Error, delay: Duration, now: Instant, deadline: Instant) -> Option<Duration> {
+/// the wish is too long to wait here or the next attempt would begin too late.
+fn delay_before_next(
+    error: &Error,
+    delay: Duration,
+    now: Instant,
+    last: Option<Instant>,
+) -> Option<Duration> {
     let asked = error.retry_after().unwrap_or_default();
     let wait = asked.max(delay);
-    (asked <= MAX_WAIT && now + wait < deadline).then_some(wait)
+    (asked <= MAX_WAIT && now + wait < last?).then_some(wait)
 }
 
 #[cfg(test)]
@@ -107,7 +129,7 @@ mod tests {
         })
         .await;
         assert_eq!(answer.as_ref(), Err(error));
-        assert!(clock::monotonic() < deadline);
+        assert!(clock::monotonic() <= deadline);
         last
     }
 
@@ -144,7 +166,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_attempt_begins_after_the_deadline() {
         assert_eq!(attempts(Effect::Read, &status(503, Some(4)), 10).await, 3);
-        assert_eq!(attempts(Effect::Read, &connect(), 0).await.min(1), 1);
+        assert_eq!(attempts(Effect::Read, &connect(), 0).await, 1);
+        assert_eq!(attempts(Effect::Once, &connect(), 6).await, 1, "it might still connect at the deadline");
+        assert!(attempts(Effect::Once, &connect(), 7).await >= 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -41,7 +41,7 @@ const MAX_ERROR_BODY: usize = 64 << 10;
 const ERROR_BODY_TIME: Duration = Duration::from_secs(2);
 
 /// Time for name lookup, TCP and TLS together.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 

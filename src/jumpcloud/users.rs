@@ -1,8 +1,11 @@
 //! Single users, by the V1 API: search, listing, and one user at a time.
 //!
 //! Guarantees: a search costs one request for 50 users looked for by username and e-mail; reads are
-//! repeated as [`crate::jumpcloud::retry`] says, writes only when nothing was sent, so a write that fails
+//! repeated as the module `retry` says, writes only when nothing was sent, so a write that fails
 //! with [`Error::is_not_sent`] `false` may have acted.
+//!
+//! Assumption: the connection was checked. JumpCloud also answers 404 to an `x-org-id` that it does not
+//! know, which here looks like a user who does not exist.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,9 +19,8 @@ use crate::jumpcloud::endpoint::Version;
 use crate::jumpcloud::error::Error;
 use crate::jumpcloud::paginate::{PAGE, Paging};
 use crate::jumpcloud::retry::Effect;
-use crate::jumpcloud::throttle::MAX_WAIT;
 use crate::jumpcloud::transport::{Call, Expect};
-use crate::jumpcloud::wire::{LiveUser, Page};
+use crate::jumpcloud::wire::{LiveUser, Page, read_each};
 
 /// Conditions in one search: as many users as a page has, since a condition matches one user at most.
 /// The largest `or` that JumpCloud takes is not known.
@@ -93,11 +95,10 @@ impl JumpCloud {
             let mut paging = Some(Paging::new(MAX_SEARCH_PAGES));
             while let Some(current) = paging {
                 let body = search_body(some, fields.as_deref(), current);
-                // Later pages and chunks complete an answer that is useless without them.
-                let answer = self.call_with_patience(&call.clone().json(body), MAX_WAIT).await?;
+                let answer = self.call(&call.clone().json(body)).await?;
                 let page = Page::read(answer).ok_or_else(|| unexpected("a list of users"))?;
                 paging = current.next(page.items.len(), page.total);
-                found.absorb(page.items);
+                found.absorb(read_each(call.route, page.items, LiveUser::read));
             }
         }
         Ok(found.users)
@@ -116,8 +117,8 @@ impl JumpCloud {
                 let call = Call::new("GET /systemusers", Effect::Read, Method::GET, url).query("sort", "_id");
                 let page = client.page(&call, current).await?;
                 let next = current.next(page.items.len(), page.total);
-                let users = page.items.into_iter().filter_map(LiveUser::read).map(Ok);
-                Ok(Some((stream::iter(users), next)))
+                let users = read_each(call.route, page.items, LiveUser::read);
+                Ok(Some((stream::iter(users.into_iter().map(Ok)), next)))
             }
         });
         pages.try_flatten()
@@ -208,8 +209,8 @@ struct Found {
 }
 
 impl Found {
-    fn absorb(&mut self, items: Vec<Value>) {
-        for user in items.into_iter().filter_map(LiveUser::read) {
+    fn absorb(&mut self, users: Vec<LiveUser>) {
+        for user in users {
             if self.ids.insert(user.id.clone()) {
                 self.users.push(user);
             }

@@ -85,7 +85,9 @@ fn line(row: &DesiredRow, known: &Known<'_>, news: Option<&News>, before: Option
         reason: why,
         ..UserStatus::default()
     };
-    if let Some(news) = news {
+    // What is said of a request that has ended gives way at once to the next one: nobody could read it
+    // before the next write takes it away again.
+    if let Some(news) = news.filter(|_| known.entry.is_some() || !known.in_flight) {
         line.reason = news.reason.map(str::to_owned).or(line.reason);
         line.message.clone_from(&news.message);
         line.job_id.clone_from(&news.job_id);

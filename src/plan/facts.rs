@@ -198,7 +198,8 @@ pub enum Outcome {
 /// that must not happen twice rests on it.
 #[derive(Debug, Clone, Default)]
 pub struct Notes {
-    /// How long ago, on the monotonic clock, this process first saw each submission under way.
+    /// How long ago, on the monotonic clock, this process first saw each submission under way, and the
+    /// last look at its users: by [`sights`](crate::api::submission::Recorded::sights).
     pub first_seen: BTreeMap<String, Duration>,
     /// Jobs polled by this process.
     pub polls: BTreeMap<String, Polled>,
@@ -252,6 +253,15 @@ impl Facts {
         let since = self.notes.polls.get(job_id).and_then(|p| p.quiet_since).unwrap_or(at);
         self.notes.polls.insert(job_id.to_owned(), Polled { at, quiet_since: quiet.then_some(since) });
         self.jobs.insert(job_id.to_owned(), answer);
+    }
+
+    /// Takes in that a status was written, with or without an intent of that nonce. Looks from before
+    /// are used up: a user whose request was settled in that write is sent again only after a look that
+    /// is newer.
+    pub fn committed(&mut self, armed: Option<String>, fresh_nonce: String) {
+        self.users.clear();
+        self.armed = armed;
+        self.fresh_nonce = fresh_nonce;
     }
 
     fn next(&mut self) -> u64 {

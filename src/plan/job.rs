@@ -154,19 +154,32 @@ fn settle(
     let absent: Vec<&String> =
         job.members.iter().filter(|name| matches!(sights.get(name), Some(Sight::Absent) | None)).collect();
     let unexplained = absent.iter().filter(|name| said_of(name) == Said::Nothing).count();
+    let present = job
+        .members
+        .iter()
+        .filter(|name| matches!(sights.get(name), Some(Sight::Sent(_))) && said_of(name) == Said::Nothing)
+        .count();
     let failures: BTreeSet<&str> = reading
         .nameless
         .iter()
         .filter_map(|said| if let Said::Failed(message) = said { Some(message.as_str()) } else { None })
         .collect();
     let nameless_failures = reading.nameless.iter().filter(|said| matches!(said, Said::Failed(_))).count();
-    // Nameless failures explain the absent ones only when there are enough of them; otherwise some
-    // nameless row reported success for a user that is not visible yet.
-    let explained = unexplained <= nameless_failures;
+    let nameless_successes = reading.nameless.iter().filter(|said| **said == Said::Finished).count();
+    // Nameless failures explain the absent ones only when there are enough of them, no row could still
+    // be theirs, and every nameless success has its user; otherwise that user is not visible yet.
+    let explained = unexplained <= nameless_failures
+        && nameless_successes <= present
+        && !reading.nameless.contains(&Said::Open);
+    // Nameless successes speak for the present ones when there are enough of them.
+    let vouched = present <= nameless_successes;
     let waiting = absent.iter().any(|name| match said_of(name) {
         Said::Finished => true,
         Said::Open => !ended.quiet,
-        Said::Nothing => !explained && !(ended.quiet && reading.nameless.is_empty()),
+        Said::Nothing => {
+            let nothing_more = ended.quiet && reading.nameless.is_empty();
+            !(explained || nothing_more)
+        }
         Said::Failed(_) => false,
     });
     if waiting && !ended.overdue {
@@ -185,16 +198,19 @@ fn settle(
                     Fate::Conflict
                 } else {
                     // A job that fails for a passing reason may have made the user before it failed.
-                    created_by_job(user, job)
+                    created_by_job(user, job, Evidence::LookUp)
                 }
             }
-            (Sight::Sent(user), _) => created_by_job(user, job),
+            (Sight::Sent(user), Said::Finished) => created_by_job(user, job, Evidence::Row),
+            (Sight::Sent(user), Said::Nothing) if vouched => created_by_job(user, job, Evidence::Row),
+            (Sight::Sent(user), Said::Open | Said::Nothing) => created_by_job(user, job, Evidence::LookUp),
             (Sight::Another, _) => Fate::Conflict,
+            // For the same reason a user may appear whom no search shows yet.
             (Sight::Absent, Said::Failed(message)) => Fate::Failed {
                 reason: reason::REJECTED,
                 may_pass: !is_permanent(&message),
+                may_appear: !is_permanent(&message),
                 message,
-                may_appear: false,
             },
             (Sight::Absent, Said::Finished) => not_created(messages::not_created(job_id)),
             (Sight::Absent, Said::Nothing) if explained && !failures.is_empty() => Fate::Failed {
@@ -204,7 +220,8 @@ fn settle(
                     &failures.iter().copied().collect::<Vec<_>>().join("; "),
                 ),
                 may_pass: false,
-                may_appear: false,
+                // Whose failure it was is a guess: the user's own row may be still to come.
+                may_appear: true,
             },
             (Sight::Absent, Said::Open | Said::Nothing) if ended.gone => {
                 not_created(messages::results_gone(job_id))
@@ -224,12 +241,25 @@ fn settle(
     Some(job.all(fate))
 }
 
-fn created_by_job(user: &super::facts::Live, job: &Submission) -> Fate {
+/// What speaks for a user being made by a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Evidence {
+    /// The job's own results.
+    Row,
+    /// Nothing but its being there now: the outcome itself stays unknown.
+    LookUp,
+}
+
+fn created_by_job(user: &super::facts::Live, job: &Submission, evidence: Evidence) -> Fate {
     // The look-up before the intent had not found the user: whoever has its username and address now
     // and is not older than the intent was made by this job. Without a time of creation the job's own
     // row is evidence enough.
     if user.created.is_none() || created_since(user, job.intent_time) {
-        Fate::Created { id: user.id.clone(), live_state: user.state.clone(), after_unknown: false }
+        Fate::Created {
+            id: user.id.clone(),
+            live_state: user.state.clone(),
+            after_unknown: evidence == Evidence::LookUp,
+        }
     } else {
         Fate::Conflict
     }

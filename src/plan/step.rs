@@ -131,6 +131,8 @@ struct Submitting {
     outstanding: Outstanding,
     read: Option<Read>,
     intent: Option<Intent>,
+    /// Users are still to be looked at, and nothing but time stands in the way.
+    unseen: bool,
 }
 
 impl<'a> Pass<'a> {
@@ -158,7 +160,7 @@ impl<'a> Pass<'a> {
             Some(read) if !self.recorded => return Step::Read(read),
             _ => {}
         }
-        if let (true, None, Some(value)) = (self.urgent, &submitting.read, &self.batch.requested_at) {
+        if let (true, false, Some(value)) = (self.urgent, submitting.unseen, &self.batch.requested_at) {
             self.draft.requested(value);
         }
         self.conclude(&obstacles, submitting.outstanding, submitting.intent)
@@ -300,24 +302,29 @@ impl<'a> Pass<'a> {
     fn submit(&mut self, obstacles: &Obstacles) -> Submitting {
         let (unseen, mut missing, later) = self.needs();
         let outstanding = Outstanding { ready: unseen.len() + missing.len(), later };
-        let nothing = Submitting { outstanding, read: None, intent: None };
-        if outstanding.ready == 0 || self.blocked(obstacles) {
-            return nothing;
+        let nothing = || Submitting { outstanding, read: None, intent: None, unseen: false };
+        let not_yet = || Submitting { unseen: !unseen.is_empty(), ..nothing() };
+        if outstanding.ready == 0 || self.forbidden(obstacles) {
+            return nothing();
+        }
+        // Users that were settled in this draft need a look that is newer than their result.
+        if self.recorded || self.held() {
+            return not_yet();
         }
         let connection = match &self.facts.connection {
-            None => return Submitting { read: self.possible(Read::Connection), ..nothing },
+            None => return Submitting { read: self.possible(Read::Connection), ..not_yet() },
             Some(ConnectionFact::Checking) => {
                 self.wakes.push(after(self.now, CHECKING));
-                return nothing;
+                return not_yet();
             }
-            Some(ConnectionFact::Missing | ConnectionFact::NotReady(_)) => return nothing,
+            Some(ConnectionFact::Missing | ConnectionFact::NotReady(_)) => return nothing(),
             Some(ConnectionFact::Ready(connection)) => connection.clone(),
         };
         let under_way = u32::try_from(self.draft.status.submissions.len()).unwrap_or(u32::MAX);
         if under_way.saturating_add(connection.jobs_elsewhere) >= connection.max_concurrent_jobs {
             // A slot comes free when some job settles; none of that wakes this object by itself.
             self.wakes.push(after(self.now, self.policy.poll_min));
-            return nothing;
+            return not_yet();
         }
         let size = self.batch.desired.batch_size.min(connection.max_batch_size).max(1) as usize;
         let wanted = size.saturating_sub(missing.len()).min(LOOK_UP);
@@ -327,11 +334,11 @@ impl<'a> Pass<'a> {
                 .take(wanted)
                 .map(|row| UserKey { username: row.username.clone(), email: Some(row.email.clone()) })
                 .collect();
-            return Submitting { read: self.possible(Read::Users(keys)), ..nothing };
+            return Submitting { read: self.possible(Read::Users(keys)), ..not_yet() };
         }
         missing.truncate(size);
         let intent = (!missing.is_empty()).then(|| self.intend(&missing, connection.organization));
-        Submitting { intent, ..nothing }
+        Submitting { intent, ..not_yet() }
     }
 
     /// Rows to be looked up, rows to be created, and how many are sent again later. Users that turned
@@ -378,17 +385,20 @@ impl<'a> Pass<'a> {
         (unseen, missing, later)
     }
 
-    /// Whether nothing may be sent now, whatever the connection says.
-    fn blocked(&mut self, obstacles: &Obstacles) -> bool {
+    /// Whether it must first become another time, whatever else there is.
+    fn held(&mut self) -> bool {
         let hold =
             [self.facts.notes.hold_until, self.facts.notes.throttled_until].into_iter().flatten().max();
         if let Some(until) = hold.filter(|until| *until > self.now) {
             self.wakes.push(until);
             return true;
         }
-        let refused = self.facts.deliveries.values().any(|outcome| *outcome != Outcome::Accepted);
-        refused
-            || self.batch.deleting
+        self.facts.deliveries.values().any(|outcome| *outcome != Outcome::Accepted)
+    }
+
+    /// Whether nothing may be sent until somebody edits something, whatever the connection says.
+    fn forbidden(&self, obstacles: &Obstacles) -> bool {
+        self.batch.deleting
             || foreign(&self.draft.status).is_some()
             || !obstacles.problems.is_empty()
             || obstacles.paused

@@ -154,15 +154,23 @@ impl Submission {
     }
 
     /// When members of an unknown outcome may be looked up: a quarantine after the last byte may have
-    /// been sent, by the wall clock and by this process's own monotonic one, so that no clock skew
-    /// shortens it; and a quarantine after the look before.
+    /// been sent, and a quarantine after the look before; each by the wall clock and by this process's
+    /// own monotonic one, so that no clock skew shortens it.
     fn look_due(&self, context: &Context<'_>) -> Timestamp {
         let quarantine = context.policy.quarantine;
-        let seen = context.facts.notes.first_seen.get(&self.nonce).copied().unwrap_or_default();
-        let by_wall = after(self.submit_by, quarantine);
-        let by_sight = after(context.now, (quarantine + context.policy.submit_timeout).saturating_sub(seen));
-        let by_look = self.look_time.map_or(Timestamp::MIN, |time| after(time, quarantine));
-        by_wall.max(by_sight).max(by_look)
+        let first_seen = &context.facts.notes.first_seen;
+        let seen = first_seen.get(&self.nonce).copied().unwrap_or_default();
+        let seen_look = self.look_sight().and_then(|sight| first_seen.get(&sight).copied());
+        // Once it has passed it says nothing more: a bound that moves along with the time would outdate
+        // every look the moment it is taken in.
+        let rest = |of: Duration, seen: Duration| match of.saturating_sub(seen) {
+            Duration::ZERO => Timestamp::MIN,
+            rest => after(context.now, rest),
+        };
+        after(self.submit_by, quarantine)
+            .max(rest(quarantine + context.policy.submit_timeout, seen))
+            .max(self.look_time.map_or(Timestamp::MIN, |time| after(time, quarantine)))
+            .max(seen_look.map_or(Timestamp::MIN, |seen| rest(quarantine, seen)))
     }
 
     /// The look-up that is missing, if any: every member needs a look that `counts`.

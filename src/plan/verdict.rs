@@ -61,9 +61,13 @@ pub fn verdict(
         if let Some(why) = &obstacles.connection {
             return waiting(Reason::ConnectionNotReady, why.clone());
         }
-        if let Some(trouble) = &obstacles.trouble {
-            return waiting(Reason::Retrying, trouble.clone());
-        }
+    }
+    // Trouble ends with the next call that works; where a switch or the spec forbids calls, it would be
+    // shown for ever and hide what a person can do.
+    let calls = in_flight
+        || (left && obstacles.problems.is_empty() && !obstacles.paused && !obstacles.connection_paused);
+    if let Some(trouble) = obstacles.trouble.as_ref().filter(|_| calls) {
+        return waiting(Reason::Retrying, trouble.clone());
     }
     if in_flight {
         let unknown =

@@ -1,4 +1,4 @@
-//! What is measured. Names and labels are a contract (design.md, Metrics): dashboards rest on them.
+//! What is measured. Names and labels are a contract (README.md, Metrics): dashboards rest on them.
 //!
 //! Label values are `&'static str`, so that no name of a user, object or namespace can become one and
 //! the number of series is bounded by the code.

@@ -2,7 +2,7 @@
 //!
 //! The first SIGTERM or SIGINT cancels a token: nothing new is begun, the lease is released, watches
 //! end. Requests that were already sent to JumpCloud go on to their record in `status`, because a lost
-//! jobID would have to be settled as unknown (reliability.md, step 6); [`Shutdown::drain`] waits for
+//! jobID would have to be settled as unknown (ARCHITECTURE.md, the protocol); [`Shutdown::drain`] waits for
 //! them. A second signal ends the process at once: what was in flight then is settled by whoever
 //! leads next.
 

@@ -15,7 +15,7 @@ async fn a_hundred_users_cost_no_more_than_they_must() {
     let mut settings = Settings::default();
     settings.jobs.service_time_ms = 2000;
     let world = World::new("create-cost", settings).await;
-    let _operator = world.operator(DEFAULTS);
+    let operator = world.operator(DEFAULTS);
     world.connection_reason("default", "Succeeded").await;
     let (mark, seq) = (plane().audit().mark().unwrap(), world.sim.ledger().last().map_or(0, |e| e.seq));
     world.apply_batch("cost", &json!({"users": plain_users("cost", 100)}));
@@ -33,4 +33,13 @@ async fn a_hundred_users_cost_no_more_than_they_must() {
     let events = writes.iter().filter(|entry| entry.resource == "events").count();
     assert!(events <= 2, "{writes:#?}");
     assert_eq!(writes.len() - events, 3, "{writes:#?}");
+    let metrics = operator.metrics().await;
+    for line in [
+        r#"jumpcloud_operator_users{kind="JumpCloudUserBatch",result="Created"} 100"#,
+        "jumpcloud_operator_jobs_in_flight 0",
+        "jumpcloud_operator_connection_ready 1",
+        "jumpcloud_operator_leader 1",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
 }

@@ -14,6 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::harness::plane::{client_of, plane, run};
+
 const NAMESPACE: &str = "jumpcloud-operator-system";
 const NAME: &str = "jumpcloud-operator";
 const DURATION: Duration = Duration::from_secs(5);
@@ -106,4 +108,15 @@ pub(crate) async fn survives_edits(client: &Client, admin: &Client) {
     assert!(lost.is_err(), "the deletion cost the leadership");
     assert_eq!(spec(admin).await.holder_identity.as_deref(), Some("only"));
     only.stop().await;
+}
+
+/// One test for both: they use the one Lease that the Role names.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lease_is_handed_over_and_survives_edits() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/rbac");
+    run(plane().kubectl().args(["apply", "-k", path]));
+    let own = plane().service_account_kubeconfig(NAMESPACE, "jumpcloud-operator").unwrap();
+    let (client, admin) = (client_of(&own).await, client_of(plane().admin_kubeconfig()).await);
+    hands_over(&client, &admin).await;
+    survives_edits(&client, &admin).await;
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::jumpcloud::endpoint::is_segment;
 use crate::jumpcloud::message;
 use crate::jumpcloud::wire::{object, presence, text};
 
@@ -87,9 +88,10 @@ impl RowUser {
     }
 }
 
-/// The job's id in the answer to a bulk request, in any known spelling.
+/// The job's id in the answer to a bulk request, in any known spelling. One that results could not be
+/// asked for with is none.
 pub(crate) fn job_id(answer: &Value) -> Option<String> {
-    text(answer.as_object()?, &["jobId", "job_id", "id"])
+    text(answer.as_object()?, &["jobId", "job_id", "id"]).filter(|id| is_segment(id))
 }
 
 impl fmt::Debug for WorkResult {
@@ -131,8 +133,8 @@ mod tests {
 
     use super::*;
 
-    fn read(row: Value) -> WorkResult {
-        WorkResult::read(&row).unwrap()
+    fn read(row: &Value) -> WorkResult {
+        WorkResult::read(row).unwrap()
     }
 
     #[test]
@@ -147,9 +149,9 @@ mod tests {
             (json!(7), RowStatus::Missing),
             (json!("x".repeat(500)), RowStatus::Other("x".repeat(64))),
         ] {
-            assert!(read(json!({"status": word.clone()})).status == want, "{word}");
+            assert!(read(&json!({"status": word.clone()})).status == want, "{word}");
         }
-        assert!(read(json!({})).status == RowStatus::Missing);
+        assert!(read(&json!({})).status == RowStatus::Missing);
         assert!(WorkResult::read(&json!("row")).is_none());
     }
 
@@ -157,21 +159,21 @@ mod tests {
     fn the_user_is_found_in_every_spelling() {
         for name in ["SystemUser", "systemUser", "systemuser"] {
             let user =
-                read(json!({"meta": {name: {"username": "ada", "_id": "u1"}, "email": "a@x", "id": "no"}}))
+                read(&json!({"meta": {name: {"username": "ada", "_id": "u1"}, "email": "a@x", "id": "no"}}))
                     .user;
             assert_eq!(user.username.as_deref(), Some("ada"));
             assert_eq!(user.email.as_deref(), Some("a@x"), "what the inner object lacks is taken outside");
             assert_eq!(user.id.as_deref(), Some("u1"));
         }
-        let user = read(json!({"meta": {"username": "bob", "id": 7}})).user;
+        let user = read(&json!({"meta": {"username": "bob", "id": 7}})).user;
         assert_eq!((user.username.as_deref(), user.id.as_deref()), (Some("bob"), Some("7")));
-        assert!(read(json!({"meta": "odd"})).user == RowUser::default());
+        assert!(read(&json!({"meta": "odd"})).user == RowUser::default());
     }
 
     #[test]
     fn nothing_but_the_name_is_kept_of_persisted_fields() {
         let row = read(
-            json!({"persistedFields": {"username": "ada", "password": "hunter2"}, "statusMsg": "\u{1b}[31mno\n"}),
+            &json!({"persistedFields": {"username": "ada", "password": "hunter2"}, "statusMsg": "\u{1b}[31mno\n"}),
         );
         assert_eq!(row.persisted.username.as_deref(), Some("ada"));
         assert_eq!(row.message.as_deref(), Some("no"));
@@ -183,7 +185,15 @@ mod tests {
         for name in ["jobId", "job_id", "id"] {
             assert_eq!(job_id(&json!({name: "j1"})).as_deref(), Some("j1"));
         }
-        for other in [json!({}), json!({"jobId": ""}), json!({"jobId": null}), json!("j1"), json!([])] {
+        for other in [
+            json!({}),
+            json!({"jobId": ""}),
+            json!({"jobId": null}),
+            json!("j1"),
+            json!([]),
+            json!({"jobId": ".."}),
+            json!({"jobId": "x".repeat(300)}),
+        ] {
             assert_eq!(job_id(&other), None);
         }
     }

@@ -11,6 +11,7 @@ mod organization;
 mod user;
 
 use serde_json::{Map, Value};
+use tracing::warn;
 
 pub use job::{RowStatus, RowUser, WorkResult};
 pub use organization::{NewUserStates, Organization};
@@ -41,6 +42,21 @@ impl Page {
             _ => None,
         }
     }
+}
+
+/// Reads each item; one that cannot be read is left out, and the log says how many were.
+pub(crate) fn read_each<T>(
+    route: &'static str,
+    items: Vec<Value>,
+    read: impl Fn(Value) -> Option<T>,
+) -> Vec<T> {
+    let count = items.len();
+    let kept: Vec<T> = items.into_iter().filter_map(read).collect();
+    let left_out = count - kept.len();
+    if left_out > 0 {
+        warn!(route, left_out, "items of an answer of JumpCloud are unreadable");
+    }
+    kept
 }
 
 /// The first of `names` that holds a text or a number; the empty text counts as absent.

@@ -2,7 +2,7 @@
 //!
 //! The lease spares replicas from working against each other. It is not a fence: two processes can
 //! both believe for a moment that they lead. Safety rests on the compare-and-swap that stands before
-//! every effect (reliability.md, step 11).
+//! every effect (ARCHITECTURE.md, the protocol).
 //!
 //! ## Guarantees
 //! - Every write is a replace that carries the resourceVersion it was decided from.

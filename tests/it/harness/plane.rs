@@ -1,6 +1,7 @@
 //! The one control plane of this test binary, with the definitions of `crds/` applied.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -22,6 +23,14 @@ pub fn plane() -> &'static ControlPlane {
         ]));
         plane
     })
+}
+
+/// A client for that kubeconfig.
+pub async fn client_of(kubeconfig: &Path) -> kube::Client {
+    let options = kube::config::KubeConfigOptions::default();
+    let kubeconfig = kube::config::Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("a configuration");
+    kube::Client::try_from(config).expect("a client")
 }
 
 /// Runs a command that must succeed; returns what it printed.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::manifests;
 use super::operator::{Operator, grant};
-use super::plane::{apply, kubectl, plane};
+use super::plane::{apply, client_of, kubectl, plane};
 use super::wait::eventually;
 
 /// How long things may take that should be quick; generous, because test machines are slow and shared.
@@ -31,7 +31,7 @@ impl World {
     pub async fn new(name: &str, settings: Settings) -> Self {
         let world = Self::bare(name, settings).await;
         apply(&manifests::secret(name, DEFAULT_KEY).to_string());
-        apply(&manifests::connection(name, "default", &world.sim.url()).to_string());
+        apply(&manifests::connection(name, "default", world.sim.url()).to_string());
         world
     }
 
@@ -40,12 +40,7 @@ impl World {
         let created = kubectl(&["create", "namespace", name], "");
         assert!(created.success, "{}", created.text);
         grant(name);
-        let options = kube::config::KubeConfigOptions::default();
-        let kubeconfig =
-            kube::config::Kubeconfig::read_from(plane().admin_kubeconfig()).expect("a kubeconfig");
-        let config =
-            kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("a configuration");
-        let client = kube::Client::try_from(config).expect("a client");
+        let client = client_of(plane().admin_kubeconfig()).await;
         let sim = Sim::start(settings).await.expect("the simulator starts");
         Self { namespace: name.to_owned(), sim, client }
     }
@@ -57,7 +52,7 @@ impl World {
 
     /// Starts one of several operators for this namespace.
     pub fn replica(&self, replica: &str, flags: &[(&str, &str)]) -> Operator {
-        Operator::start(&self.namespace, replica, &self.sim.url(), flags)
+        Operator::start(&self.namespace, replica, self.sim.url(), flags)
     }
 
     /// Applies a batch.

@@ -1,8 +1,8 @@
 //! What is known about each field, as one table: `facts/fields.csv`.
 //!
 //! The table is in our own words and says for every field where its fact comes from: D documented,
-//! R seen in real code or answers, I inferred, then the place (SPEC, SEED, V1SPEC, ...; the marks
-//! of `docs/jumpcloud-api.md`). It is the reference of the simulator's validation, and the
+//! R seen in real code or answers, I inferred, then the place (SPEC, SEED, V1SPEC, ...: copies of the
+//! vendor's description). It is the reference of the simulator's validation, and the
 //! operator's field table is tested against it.
 
 use std::sync::LazyLock;

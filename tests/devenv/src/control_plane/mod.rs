@@ -14,6 +14,7 @@
 
 mod identity;
 mod parts;
+mod ports;
 mod ready;
 
 use std::path::{Path, PathBuf};
@@ -24,16 +25,12 @@ use crate::binaries::{Binaries, ControllerManagerBinary};
 use crate::certificates::{Certificates, write_private};
 use crate::error::{Error, Result};
 use crate::kubeconfig;
-use crate::port::free_ports;
 use crate::scratch::ScratchDir;
 use crate::supervised::Supervised;
 
-use parts::Ports;
+use ports::with_new_ports;
 
 pub(crate) use identity::OURS;
-
-/// Starts tried when another process takes one of our ports in between.
-const STARTS: u32 = 5;
 
 /// How to start.
 #[derive(Clone, Debug, Default)]
@@ -230,18 +227,6 @@ impl ControlPlane {
     }
 }
 
-/// Starts with ports that were free a moment ago, again with others while another process takes them in between.
-fn with_new_ports<T>(start: impl Fn(Ports, u32) -> Result<T>) -> Result<T> {
-    let mut attempt = 1;
-    loop {
-        let [etcd, etcd_peer, api_server] = free_ports()?;
-        match start(Ports { etcd, etcd_peer, api_server }, attempt) {
-            Err(error) if error.is_port_taken() && attempt < STARTS => attempt += 1,
-            result => return result,
-        }
-    }
-}
-
 /// A kubectl that neither reads nor writes anything in the person's home: its cache of what servers offer is keyed by address, and
 /// ours come again with other content.
 fn kubectl(binaries: &Binaries, folder: &Path, kubeconfig: &Path) -> Command {
@@ -249,47 +234,4 @@ fn kubectl(binaries: &Binaries, folder: &Path, kubeconfig: &Path) -> Command {
     command.arg("--kubeconfig").arg(kubeconfig);
     command.env("KUBECACHEDIR", folder.join("kubectl-cache")).env("KUBECTL_KUBERC", "false");
     command
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    fn ended(tail: &str) -> Error {
-        Error::Ended { name: "etcd".to_owned(), exit: "code 1".to_owned(), tail: tail.to_owned() }
-    }
-
-    #[test]
-    fn a_taken_port_is_given_up_and_another_tried() {
-        let first = Cell::new(None);
-        let second = with_new_ports(|ports, attempt| match attempt {
-            1 => {
-                first.set(Some(ports.etcd));
-                Err(ended("listen tcp 127.0.0.1:1: bind: address already in use"))
-            }
-            _ => Ok(ports),
-        });
-        let second = second.unwrap();
-        assert_ne!(second.etcd, second.etcd_peer);
-        assert!(first.get().is_some());
-    }
-
-    #[test]
-    fn other_failures_and_endless_collisions_are_reported() {
-        let starts = Cell::new(0);
-        let fail = |tail: &'static str| {
-            starts.set(0);
-            with_new_ports::<()>(|_, attempt| {
-                starts.set(attempt);
-                Err(ended(tail))
-            })
-            .unwrap_err()
-        };
-        assert!(fail("out of memory").to_string().contains("out of memory"));
-        assert_eq!(starts.get(), 1);
-        assert!(fail("address already in use").is_port_taken());
-        assert_eq!(starts.get(), STARTS);
-    }
 }

@@ -7,13 +7,7 @@ use crate::certificates::Certificates;
 use crate::scratch::ScratchDir;
 use crate::supervised::Program;
 
-/// The ports of one start.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ports {
-    pub(super) etcd: u16,
-    pub(super) etcd_peer: u16,
-    pub(super) api_server: u16,
-}
+use super::ports::Ports;
 
 /// The data is thrown away, so nothing is gained by letting a part finish (etcd would take five seconds).
 const NO_GRACE: Duration = Duration::ZERO;

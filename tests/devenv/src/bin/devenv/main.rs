@@ -1,9 +1,12 @@
-//! The command line of the development environment: builds the control plane's binaries, keeps a control plane running.
+//! The command line of the development environment: builds the control plane's binaries, keeps a control plane running,
+//! shows the operator at work.
+
+mod demo;
+mod ending;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use devenv::binaries::{Binaries, ControllerManagerBinary};
 use devenv::control_plane::{ControlPlane, ControllerManager, Controllers, Options};
@@ -25,12 +28,23 @@ enum Command {
         #[arg(long)]
         dir: Option<PathBuf>,
     },
+    /// Show the operator at work on 250 users, with a simulated JumpCloud.
+    Demo,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
         Command::Build => build(),
         Command::Up { dir } => up(dir),
+        Command::Demo => demo::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the backtrace that RUST_BACKTRACE adds to a returned error: it buries what to do.
+            eprintln!("devenv: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -57,33 +71,7 @@ fn up(directory: Option<PathBuf>) -> anyhow::Result<()> {
     println!("export KUBECONFIG={}", control_plane.admin_kubeconfig().display());
     eprintln!("devenv: kubectl is {}", control_plane.binaries().kubectl.display());
     eprintln!("devenv: logs and audit.log are beside the kubeconfig; Ctrl-C ends it and removes all of it");
-    wait_for_the_end(&control_plane)?;
+    ending::wait(|| Ok(control_plane.check_running()?))?;
     eprintln!("devenv: ending");
     Ok(())
-}
-
-/// Returns on SIGINT, SIGTERM or SIGHUP; fails when a part of the control plane ends by itself.
-///
-/// Before this is called those signals end the process at once, which leaves nothing behind either.
-fn wait_for_the_end(control_plane: &ControlPlane) -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("failed to start tokio")?;
-    runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hangup = signal(SignalKind::hangup())?;
-        let mut check = tokio::time::interval(Duration::from_secs(1));
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => return Ok(()),
-                _ = terminate.recv() => return Ok(()),
-                _ = hangup.recv() => return Ok(()),
-                _ = check.tick() => control_plane.check_running()?,
-            }
-        }
-    })
 }

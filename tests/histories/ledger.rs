@@ -1,0 +1,97 @@
+//! What really went over the wire, for the invariants.
+
+use jumpcloud_operator::plan::facts::{Live, UserKey};
+use jumpcloud_operator::users::row::long_hash;
+
+use crate::api_server::NAME;
+use crate::clock::Ms;
+use crate::network::Order;
+
+/// One `POST /bulk/users`, from its first byte on.
+#[derive(Debug, Clone)]
+pub struct Post {
+    /// When its first byte was sent.
+    pub at: Ms,
+    /// Nonce of its submission.
+    pub nonce: String,
+    /// The object.
+    pub uid: u32,
+    /// SHA-256 over the object's name and the body, as the intent should say.
+    pub hash: String,
+    /// Usernames in the body.
+    pub members: Vec<String>,
+    /// Organisation of the credential.
+    pub organization: String,
+    /// By how much it was earlier than its submitBy, on the sender's clock.
+    pub spare: Ms,
+}
+
+/// One answered search.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// When it was answered.
+    pub at: Ms,
+    /// Usernames searched for.
+    pub asked: Vec<String>,
+    /// Usernames searched for and not found, nor their e-mail address.
+    pub missed: Vec<String>,
+}
+
+/// An acceptance that a process has seen.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    /// When.
+    pub at: Ms,
+    /// The job.
+    pub job_id: String,
+    /// The process that saw it.
+    pub process: usize,
+    /// In which of its lives.
+    pub life: u64,
+}
+
+/// Everything that went over the wire.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Requests that create.
+    pub posts: Vec<Post>,
+    /// Searches.
+    pub looks: Vec<Look>,
+    /// Acceptances seen.
+    pub receipts: Vec<Receipt>,
+    /// Calls of JumpCloud of any kind.
+    pub calls: u64,
+    /// Ends of lives: process, life, when.
+    pub deaths: Vec<(usize, u64, Ms)>,
+    /// Oddities of the process itself: a pass without end, waking up in the past.
+    pub spins: Vec<String>,
+}
+
+impl Ledger {
+    /// Notes the first byte of a request that creates.
+    pub fn sent(&mut self, order: &Order, spare: Ms, at: Ms) {
+        let hash = long_hash(&[NAME.as_bytes(), b"\n", &order.payload].concat());
+        self.posts.push(Post {
+            at,
+            nonce: order.nonce.clone(),
+            uid: order.uid,
+            hash,
+            members: order.members.clone(),
+            organization: order.organization.clone(),
+            spare,
+        });
+    }
+
+    /// Notes a search.
+    pub fn looked(&mut self, keys: &[UserKey], found: &[Live], at: Ms) {
+        let hit = |key: &UserKey| {
+            found.iter().any(|user| {
+                user.username.eq_ignore_ascii_case(&key.username)
+                    || key.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(&user.email))
+            })
+        };
+        let missed = keys.iter().filter(|key| !hit(key)).map(|key| key.username.clone()).collect();
+        let asked = keys.iter().map(|key| key.username.clone()).collect();
+        self.looks.push(Look { at, asked, missed });
+    }
+}

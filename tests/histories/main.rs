@@ -1,0 +1,85 @@
+//! Histories in virtual time around the pure planner.
+//!
+//! Each history is drawn from one seed: an object is declared, edited and annotated while a driver
+//! carries the planner's steps out against models of the API server and of JumpCloud; writes conflict,
+//! answers get lost, processes die, pause and overlap. When faults have stopped, everything must come
+//! to its end, and the invariants are checked. A failing seed is printed with the command that replays
+//! it line by line.
+#![cfg(test)]
+
+mod api_server;
+mod clock;
+mod confirm;
+mod dice;
+mod driver;
+mod environment;
+mod history;
+mod invariants;
+mod jumpcloud;
+mod ledger;
+mod manifest;
+mod mutant;
+mod network;
+mod process;
+mod profile;
+mod trace;
+mod world;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::invariants::Violation;
+use crate::profile::{PROFILES, Profile};
+
+/// Histories of each profile in a run; `HISTORIES` asks for another number.
+const EACH: u64 = 400;
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+/// The first seed that breaks a rule, with what it broke.
+fn first_failure(profile: &'static Profile, seeds: std::ops::Range<u64>) -> Option<(u64, Vec<Violation>)> {
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return None;
+            }
+            let found = history::check(profile, seed, None, false);
+            if !found.is_empty() {
+                return Some((seed, found));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers = [scope.spawn(work), scope.spawn(work)];
+        workers.into_iter().filter_map(|worker| worker.join().unwrap()).min_by_key(|(seed, _)| *seed)
+    })
+}
+
+#[test]
+fn every_history_keeps_the_promises() {
+    let each = setting("HISTORIES").unwrap_or(EACH);
+    let mut failed = Vec::new();
+    for profile in &PROFILES {
+        if let Some((seed, found)) = first_failure(profile, 0..each) {
+            for violation in found {
+                println!("{} {seed}: {}: {}", profile.name, violation.rule, violation.text);
+            }
+            failed.push(format!(
+                "HISTORY_PROFILE={} HISTORY_SEED={seed} cargo test --test histories -- replay --nocapture",
+                profile.name
+            ));
+        }
+    }
+    assert!(failed.is_empty(), "replay with\n{}", failed.join("\n"));
+}
+
+#[test]
+fn replay() {
+    let name = std::env::var("HISTORY_PROFILE").unwrap_or_else(|_| "replicas".to_owned());
+    let seed = setting("HISTORY_SEED").unwrap_or(1);
+    let found = history::check(profile::named(&name), seed, None, setting("HISTORY_SEED").is_some());
+    assert!(found.is_empty(), "{found:#?}");
+}

@@ -103,7 +103,7 @@ async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Ac
                 match client {
                     Err(why) => (Finding::KeyMissing(format!("cannot be used: {why}")), Some(version)),
                     Ok(client) => {
-                        let finding = ask(&client.0).await;
+                        let finding = ask(&client.0, connection.spec.organization_id.is_some()).await;
                         let assessed = assess(&connection.spec, &finding, &[], clock::now());
                         if let Some(organization) = assessed.organization {
                             context.connections.usable(connection, client, organization.id, version.clone());
@@ -129,7 +129,8 @@ fn again(context: &Context) -> Action {
     Action::requeue(clock::jittered(context.secret_poll_interval).max(Duration::from_millis(100)))
 }
 
-async fn ask(client: &crate::jumpcloud::client::JumpCloud) -> Finding {
+/// `named` says that the spec names an organisation, which goes out with every request.
+async fn ask(client: &crate::jumpcloud::client::JumpCloud, named: bool) -> Finding {
     match client.organizations().await {
         Ok(found) => Finding::Organizations(
             found
@@ -139,6 +140,10 @@ async fn ask(client: &crate::jumpcloud::client::JumpCloud) -> Finding {
         ),
         Err(error) if error.is_credentials() || error.is_redirect() => {
             Finding::CredentialRefused(said(&error))
+        }
+        // JumpCloud answers so when x-org-id is malformed, or names an organisation out of reach.
+        Err(error) if named && matches!(error.status(), Some(400 | 404)) => {
+            Finding::Organizations(Vec::new())
         }
         Err(error) => Finding::Unreachable(said(&error)),
     }

@@ -6,11 +6,15 @@
 #![expect(clippy::disallowed_methods, reason = "a real cluster keeps real time")]
 
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod cel;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod create;
+#[cfg(test)]
+mod failures;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]

@@ -178,7 +178,9 @@ impl JumpCloud {
         loop {
             let page = self.page(&call, paging).await?;
             let received = page.items.len();
-            for row in read_each(call.route, page.items, |row| WorkResult::read(&row)) {
+            for row in
+                read_each(call.route, page.items, |row| WorkResult::read(&row, self.inner.transport.secret()))
+            {
                 let place = row.id.as_ref().and_then(|id| places.get(id)).copied();
                 match place.and_then(|place| rows.get_mut(place)) {
                     Some(known) => *known = row,

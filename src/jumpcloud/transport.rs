@@ -140,6 +140,11 @@ impl Transport {
         })
     }
 
+    /// The credential, for taking it out of what is shown.
+    pub(crate) const fn secret(&self) -> &SecretString {
+        &self.secret
+    }
+
     /// Makes the request once and reads the answer; `permit` pays for it. All of it ends by `deadline`.
     pub(crate) async fn once(
         &self,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::jumpcloud::endpoint::is_segment;
@@ -53,14 +54,16 @@ pub struct RowUser {
 }
 
 impl WorkResult {
-    /// Reads one row; `None` when it is no object.
-    pub(crate) fn read(row: &Value) -> Option<Self> {
+    /// Reads one row; `None` when it is no object. A message that repeats the credential loses it.
+    pub(crate) fn read(row: &Value, secret: &SecretString) -> Option<Self> {
         let row = row.as_object()?;
         let said = |name: &str| row.get(name).and_then(Value::as_object).map(RowUser::read);
         Some(Self {
             id: text(row, &["id", "_id"]),
             status: RowStatus::read(row.get("status")),
-            message: text(row, &["statusMsg"]).map(|it| message::clean(&it)).filter(|it| !it.is_empty()),
+            message: text(row, &["statusMsg"])
+                .map(|it| message::clean(&message::redact(&it, secret)))
+                .filter(|it| !it.is_empty()),
             user: said("meta").unwrap_or_default(),
             persisted: said("persistedFields").unwrap_or_default(),
         })
@@ -134,7 +137,7 @@ mod tests {
     use super::*;
 
     fn read(row: &Value) -> WorkResult {
-        WorkResult::read(row).unwrap()
+        WorkResult::read(row, &SecretString::from("the-key")).unwrap()
     }
 
     #[test]
@@ -152,7 +155,7 @@ mod tests {
             assert!(read(&json!({"status": word.clone()})).status == want, "{word}");
         }
         assert!(read(&json!({})).status == RowStatus::Missing);
-        assert!(WorkResult::read(&json!("row")).is_none());
+        assert!(WorkResult::read(&json!("row"), &SecretString::from("the-key")).is_none());
     }
 
     #[test]
@@ -173,10 +176,10 @@ mod tests {
     #[test]
     fn nothing_but_the_name_is_kept_of_persisted_fields() {
         let row = read(
-            &json!({"persistedFields": {"username": "ada", "password": "hunter2"}, "statusMsg": "\u{1b}[31mno\n"}),
+            &json!({"persistedFields": {"username": "ada", "password": "hunter2"}, "statusMsg": "\u{1b}[31mno, the-key\n"}),
         );
         assert_eq!(row.persisted.username.as_deref(), Some("ada"));
-        assert_eq!(row.message.as_deref(), Some("no"));
+        assert_eq!(row.message.as_deref(), Some("no, [redacted]"));
         assert!(!format!("{row:?}").contains("ada") && !format!("{row:?}").contains("hunter2"));
     }
 

@@ -134,8 +134,13 @@ fn read(job: &Submission, answer: &JobAnswer, context: &Context<'_>) -> Reading 
     let mut reading = Reading { members: BTreeMap::new(), nameless: Vec::new(), invisible: 0, shown: 0 };
     for row in answer.rows.iter().flatten() {
         let by_name = row.usernames.iter().map(|name| fold(name)).find(|name| keys.contains(name));
-        let by_email =
-            || row.emails.iter().find_map(|e| emails.get(e.to_lowercase().as_str()).map(|k| (*k).clone()));
+        let by_email = || {
+            row.emails.iter().find_map(|email| match emails.get(email.to_lowercase().as_str()) {
+                Some(key) => Some((*key).clone()),
+                // The row was changed or taken off since: the fingerprint still tells.
+                None => job.member_with(email),
+            })
+        };
         let by_id = || row.ids.iter().find_map(|id| ids.get(id.as_str()).map(|k| (*k).clone()));
         match by_name.or_else(by_email).or_else(by_id) {
             Some(key) => {

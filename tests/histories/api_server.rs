@@ -176,7 +176,11 @@ impl ApiServer {
             return Ok(live);
         }
         self.status_writes += 1;
-        Ok(self.keep(Object { status: Arc::new(self.stored(status)), ..(*live).clone() }, Cause::Operator, now))
+        Ok(self.keep(
+            Object { status: Arc::new(self.stored(status)), ..(*live).clone() },
+            Cause::Operator,
+            now,
+        ))
     }
 
     /// JSON patch that notes a job id.

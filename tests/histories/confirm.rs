@@ -37,7 +37,8 @@ impl World {
             _ => return self.give_up(process),
         };
         let uids = [&writing.planned, &live].map(|object| object.uid.to_string());
-        let intent = writing.commit.intent.as_ref().map(|i| (i.submission.nonce.as_str(), i.submission.submit_by));
+        let intent =
+            writing.commit.intent.as_ref().map(|i| (i.submission.nonce.as_str(), i.submission.submit_by));
         let resolution = resolve(
             snapshot(&uids[0], &writing.planned),
             &writing.status,

@@ -118,7 +118,9 @@ fn every_wrong_driver_is_caught() {
             Some((seed, hit))
         });
         match caught {
-            Some((seed, hit)) => println!("{mutant:?}: {} after {} histories: {}", hit.rule, seed + 1, hit.text),
+            Some((seed, hit)) => {
+                println!("{mutant:?}: {} after {} histories: {}", hit.rule, seed + 1, hit.text)
+            }
             None => missed.push(mutant),
         }
     }

@@ -99,9 +99,12 @@ impl Fault {
     /// Draws the fault of a request.
     pub fn of(request: &Request, rates: &Rates, dice: &mut Dice) -> Self {
         match request {
-            Request::Users(_) | Request::Job(_) if dice.chance(rates.reads) => {
-                dice.pick(&[Self::NotSent, Self::LostBefore, Self::StatusBefore(503), Self::StatusBefore(429)])
-            }
+            Request::Users(_) | Request::Job(_) if dice.chance(rates.reads) => dice.pick(&[
+                Self::NotSent,
+                Self::LostBefore,
+                Self::StatusBefore(503),
+                Self::StatusBefore(429),
+            ]),
             Request::Get if dice.chance(rates.reads) => {
                 dice.pick(&[Self::NotSent, Self::LostBefore, Self::StatusBefore(500)])
             }

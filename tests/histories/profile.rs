@@ -107,7 +107,15 @@ pub const PROFILES: [Profile; 8] = [
     Profile {
         name: "skewed",
         processes: 2,
-        per_mille: Rates { writes: 50, reads: 50, posts: 250, crashes: 60, pauses: 60, stale: 100, oddity: 50 },
+        per_mille: Rates {
+            writes: 50,
+            reads: 50,
+            posts: 250,
+            crashes: 60,
+            pauses: 60,
+            stale: 100,
+            oddity: 50,
+        },
         edits: 1,
         meddling: 1,
         skew: true,
@@ -116,7 +124,15 @@ pub const PROFILES: [Profile; 8] = [
     Profile {
         name: "disasters",
         processes: 2,
-        per_mille: Rates { writes: 80, reads: 50, posts: 150, crashes: 50, pauses: 50, stale: 200, oddity: 50 },
+        per_mille: Rates {
+            writes: 80,
+            reads: 50,
+            posts: 150,
+            crashes: 50,
+            pauses: 50,
+            stale: 200,
+            oddity: 50,
+        },
         edits: 4,
         meddling: 2,
         skew: false,

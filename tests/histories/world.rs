@@ -191,9 +191,7 @@ impl World {
         let fault = Fault::of(&request, &rates, &mut self.dice);
         self.trace(|| format!("process {process} sends {} {fault:?}", describe(&request)));
         let patience = match &request {
-            Request::Post(order) => {
-                (order.submit_by - self.now - self.processes[process].skew).max(SECOND)
-            }
+            Request::Post(order) => (order.submit_by - self.now - self.processes[process].skew).max(SECOND),
             _ => PATIENCE,
         };
         let crashes = self.dice.chance(rates.crashes / 2);
@@ -252,8 +250,7 @@ impl World {
             Request::Post(order) => {
                 self.ledger.calls += 1;
                 let from = (order.uid, order.nonce.as_str());
-                let taken =
-                    self.jumpcloud.post(&order.payload, from, oddity, &mut self.dice, self.now);
+                let taken = self.jumpcloud.post(&order.payload, from, oddity, &mut self.dice, self.now);
                 match taken {
                     Ok(id) => Reply::Accepted(id),
                     Err(message) => Reply::Status(400, message),

@@ -32,8 +32,9 @@ pub fn check(history: &History) -> Vec<String> {
         .filter_map(|row| {
             let line = object.status.users.iter().find(|line| line.username == row.username);
             let result = line.map_or("nothing", |line| line.result.as_str());
-            (result != result::CREATED)
-                .then(|| format!("{} is {result} after retry-failed, and nothing is against it", row.username))
+            (result != result::CREATED).then(|| {
+                format!("{} is {result} after retry-failed, and nothing is against it", row.username)
+            })
         })
         .collect()
 }

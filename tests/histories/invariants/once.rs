@@ -58,8 +58,8 @@ fn given_up(history: &History, job: &Job, username: &str, before: Ms) -> bool {
         .filter(|(_, object)| {
             let present = record(&object.status, &job.nonce);
             had_job |= present.is_some_and(|record| record.job_id.is_some());
-            let ended =
-                failure(&object.status, username).is_some_and(|failure| ENDED.contains(&failure.reason.as_str()));
+            let ended = failure(&object.status, username)
+                .is_some_and(|failure| ENDED.contains(&failure.reason.as_str()));
             had_job && present.is_none() && ended
         })
         .any(|(kept, _)| misses(history, username, kept.at, before).next().is_some())
@@ -76,7 +76,8 @@ fn unknown(history: &History, job: &Job, username: &str, before: Ms) -> bool {
     let Some(post) = history.post(&job.nonce) else { return false };
     let quarantine = ms(history.world.policy.quarantine);
     let first = misses(history, username, post.at + post.spare.max(0) + quarantine, before).next();
-    !known && first.is_some_and(|first| misses(history, username, first + quarantine, before).next().is_some())
+    !known
+        && first.is_some_and(|first| misses(history, username, first + quarantine, before).next().is_some())
 }
 
 fn misses<'a>(history: &'a History, username: &'a str, from: Ms, to: Ms) -> impl Iterator<Item = Ms> + 'a {

@@ -20,7 +20,9 @@ pub fn check(history: &History) -> Vec<String> {
             found.push(format!("{} requests are still under way", object.status.submissions.len()));
         }
         let ready = object.status.conditions.first().map(|c| (c.status.as_str(), c.reason.as_str()));
-        if let Some(("Unknown", reason)) | Some((_, reason @ ("Retrying" | "Paused" | "ConnectionNotReady"))) = ready {
+        if let Some(("Unknown", reason))
+        | Some((_, reason @ ("Retrying" | "Paused" | "ConnectionNotReady"))) = ready
+        {
             found.push(format!("at rest with reason {reason}"));
         }
     }

@@ -43,7 +43,8 @@ fn problem(history: &History, job: &Job) -> Option<String> {
     if !history.versions(job.uid).any(|version| with(&version)) {
         return Some(format!("{} was never intended", job.id));
     }
-    let settled = history.versions(job.uid).skip_while(|version| !with(version)).find(|version| !with(version));
+    let settled =
+        history.versions(job.uid).skip_while(|version| !with(version)).find(|version| !with(version));
     let Some((_, object)) = settled else { return Some(format!("{} is still under way", job.id)) };
     let status = &object.status;
     let accounted = |username: &str| {

@@ -26,7 +26,9 @@ pub fn check(history: &History) -> Vec<String> {
                 .map_or(0, |(kept, _)| kept.at);
             let looked = |username: &String| {
                 let looks = &history.world.ledger.looks;
-                looks.iter().any(|look| asked <= look.at && look.at <= kept.at && look.asked.contains(username))
+                looks
+                    .iter()
+                    .any(|look| asked <= look.at && look.at <= kept.at && look.asked.contains(username))
             };
             found.extend(
                 conflicts(before)

@@ -52,7 +52,9 @@ fn problems(status: &JumpCloudUserBatchStatus) -> impl Iterator<Item = String> {
     let word = ready.map(|condition| condition.status.as_str());
     let table = matches!(
         (word, reconciling.is_some(), stalled.is_some()),
-        (Some("True"), false, false) | (Some("Unknown" | "False"), true, false) | (Some("False"), false, true)
+        (Some("True"), false, false)
+            | (Some("Unknown" | "False"), true, false)
+            | (Some("False"), false, true)
     );
     let reasons: Vec<_> = [ready, reconciling, stalled].into_iter().flatten().map(|c| &c.reason).collect();
     let same = reasons.windows(2).all(|pair| pair[0] == pair[1]);

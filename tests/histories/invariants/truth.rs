@@ -55,7 +55,8 @@ fn wrongly_created(history: &History, object: &Object, line: &UserStatus) -> Opt
         let nameless = matches!(row.naming, Naming::Nameless | Naming::Id);
         row.username == line.username && (row.succeeded() || nameless)
     });
-    (!ours && !taken_over && !said).then(|| format!("{} is Created and was made by somebody else", line.username))
+    (!ours && !taken_over && !said)
+        .then(|| format!("{} is Created and was made by somebody else", line.username))
 }
 
 fn wrongly_failed(history: &History, object: &Object, line: &UserStatus) -> Option<String> {
@@ -117,7 +118,8 @@ fn no_excuse(history: &History, object: &Object, line: &UserStatus, user: &User)
         || reported >= job.accepted + timeout
         || line.reason.as_deref() == Some(reason::SUBMISSION_UNKNOWN)
         || failure(&object.status, &line.username).is_some_and(|f| f.unknown_sends.is_some());
-    (!patient).then(|| format!("{} ms after the last look, in {}", user.visible - last_look.unwrap_or(0), job.id))
+    (!patient)
+        .then(|| format!("{} ms after the last look, in {}", user.visible - last_look.unwrap_or(0), job.id))
 }
 
 /// When the final result was written first, without another one since.

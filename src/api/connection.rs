@@ -25,7 +25,7 @@ use super::common::SecretKeyReference;
     validation = ("!has(self.spec.region) || !has(self.spec.apiURL)",
         "region and apiURL exclude each other; leave one out"),
     validation = ("!has(self.spec.apiURL) || self.spec.apiURL.startsWith('https://') \
-        || self.spec.apiURL.matches('^http://(localhost|127[.][0-9]+[.][0-9]+[.][0-9]+|[[]::1[]])(:[0-9]+)?$')",
+        || self.spec.apiURL.matches('^http://(localhost|127[.][0-9]+[.][0-9]+[.][0-9]+|\\\\[::1\\\\])(:[0-9]+)?$')",
         "apiURL is https; plain http is taken for loopback addresses only")
 )]
 #[serde(rename_all = "camelCase")]

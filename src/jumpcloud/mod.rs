@@ -1,1 +1,32 @@
-//! The client of the JumpCloud API.
+//! The client of the JumpCloud API: bulk jobs, users and organisations.
+//!
+//! Purpose: one place that knows how to speak to JumpCloud, so that the rest of the operator deals in
+//! users, jobs and outcomes. Start with [`client`].
+//!
+//! Guarantees:
+//! - A bulk request becomes at most one HTTP request of which JumpCloud saw a byte; what became of it is
+//!   a [`delivery::Delivery`], and "unknown" is never reported as a failure.
+//! - Reads are repeated within a deadline; nothing else is, unless it provably never left this host.
+//! - The credential travels only to the configured origin: redirects are not followed and the proxy
+//!   variables of the environment are ignored. It is in no log line, error text or `Debug` output.
+//! - Answers are read leniently and within a size limit: unknown fields are ignored, a bad row does not
+//!   spoil its page.
+//!
+//! Assumptions: what the vendor's documents leave open is not relied upon; each such point is a setting of
+//! the simulator in tests/sim, against which this module is tested (tests/client).
+
+pub mod auth;
+pub mod bucket;
+pub mod client;
+pub mod delivery;
+pub mod endpoint;
+pub mod error;
+pub(crate) mod message;
+pub mod observe;
+pub(crate) mod paginate;
+pub(crate) mod retry;
+pub mod throttle;
+pub mod throttles;
+pub(crate) mod transport;
+pub mod users;
+pub mod wire;

@@ -221,6 +221,12 @@ pub struct Polled {
 }
 
 impl Facts {
+    /// Nothing is known yet but what the process remembers.
+    #[must_use]
+    pub fn begin(notes: Notes, fresh_nonce: String) -> Self {
+        Self { notes, fresh_nonce, ..Self::default() }
+    }
+
     /// Takes in the answer to a search for `keys`: a look for each of them.
     pub fn looked_up(&mut self, keys: &[UserKey], live: &[Live], at: Timestamp) {
         let order = self.next();

@@ -205,7 +205,10 @@ fn settle(
     let waiting = absent.iter().any(|name| match said_of(name) {
         Said::Finished => true,
         Said::Open => !ended.quiet,
-        Said::Nothing => !explained && !(ended.quiet && reading.nameless.is_empty()),
+        Said::Nothing => {
+            let nothing_more = ended.quiet && reading.nameless.is_empty();
+            !(explained || nothing_more)
+        }
         Said::Failed(_) => false,
     });
     if waiting && !ended.overdue {

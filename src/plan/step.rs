@@ -144,6 +144,10 @@ impl<'a> Pass<'a> {
             self.draft.retry_failed(value);
         }
         let mut obstacles = self.obstacles();
+        if obstacles.other_organization.is_some() {
+            // Nobody tells when the credential is put back: the Secret is read when a pass asks for it.
+            self.wakes.push(after(self.now, self.policy.poll_max));
+        }
         if foreign(self.batch.status).is_none() {
             if let Some(read) = self.follow(&obstacles) {
                 return Step::Read(read);
@@ -205,7 +209,17 @@ impl<'a> Pass<'a> {
     /// Follows every request under way; what has ended goes into the draft. Nothing is read of an
     /// organisation that is not the object's.
     fn follow(&mut self, obstacles: &Obstacles) -> Option<Read> {
-        if self.batch.status.submissions.is_empty() {
+        let (told, open): (Vec<_>, Vec<_>) =
+            self.batch.status.submissions.iter().filter_map(Recorded::known).partition(|submission| {
+                // The outcome is known to this pass alone: it is recorded whatever became of the connection.
+                submission.delivered(self.facts).is_some()
+            });
+        for submission in told {
+            if let Some(next) = submission.delivered(self.facts) {
+                self.take(submission, next);
+            }
+        }
+        if open.is_empty() || self.recorded {
             return None;
         }
         match &self.facts.connection {
@@ -232,7 +246,7 @@ impl<'a> Pass<'a> {
             .iter()
             .filter_map(|failure| Some((fold(&failure.username), failure.unknown_since()?)))
             .collect();
-        for submission in self.batch.status.submissions.iter().filter_map(Recorded::known) {
+        for submission in open {
             let context = Context {
                 facts: self.facts,
                 policy: self.policy,
@@ -242,17 +256,25 @@ impl<'a> Pass<'a> {
                 urgent: self.urgent,
                 now: self.now,
             };
-            match submission.next(&context) {
-                Next::Read(read) => return Some(read),
-                Next::Wait(until) => self.wakes.push(until),
-                Next::Replace(changed) => {
-                    self.draft.replace(*changed);
-                    self.recorded = true;
-                }
-                Next::Settle(results) => {
-                    self.draft.settle(submission, &results, self.batch.desired, self.now);
-                    self.recorded = true;
-                }
+            if let Some(read) = self.take(submission, submission.next(&context)) {
+                return Some(read);
+            }
+        }
+        None
+    }
+
+    /// Puts into the draft what comes next for a request; a read is handed back.
+    fn take(&mut self, submission: &Submission, next: Next) -> Option<Read> {
+        match next {
+            Next::Read(read) => return Some(read),
+            Next::Wait(until) => self.wakes.push(until),
+            Next::Replace(changed) => {
+                self.draft.replace(*changed);
+                self.recorded = true;
+            }
+            Next::Settle(results) => {
+                self.draft.settle(submission, &results, self.batch.desired, self.now);
+                self.recorded = true;
             }
         }
         None

@@ -96,24 +96,31 @@ impl Submission {
     /// Decides. Pure.
     #[must_use]
     pub fn next(&self, context: &Context<'_>) -> Next {
-        match context.facts.deliveries.get(&self.nonce) {
-            Some(Outcome::Refused { .. }) => return Next::Settle(self.all(|_| Fate::Released)),
-            Some(Outcome::Rejected { message, .. }) => {
-                return Next::Settle(self.all(|_| Fate::Failed {
-                    reason: reason::REJECTED,
-                    message: message.clone(),
-                    may_pass: false,
-                    may_appear: false,
-                }));
-            }
-            Some(Outcome::Unknown) if self.phase == Phase::Intended => {
-                return Next::Replace(Box::new(Self { phase: Phase::Unknown, ..self.clone() }));
-            }
-            Some(Outcome::Unknown | Outcome::Accepted) | None => {}
+        if let Some(next) = self.delivered(context.facts) {
+            return next;
         }
         match (self.phase, &self.job_id, self.accept_time) {
             (Phase::Accepted, Some(job_id), Some(accepted)) => job::next(self, job_id, accepted, context),
             _ => self.next_unknown(context),
+        }
+    }
+
+    /// What this pass learned by sending it, if that decides. Needs nothing of the connection: a
+    /// refusal is recorded also when the credential was refused with it.
+    #[must_use]
+    pub fn delivered(&self, facts: &Facts) -> Option<Next> {
+        match facts.deliveries.get(&self.nonce)? {
+            Outcome::Refused { .. } => Some(Next::Settle(self.all(|_| Fate::Released))),
+            Outcome::Rejected { message, .. } => Some(Next::Settle(self.all(|_| Fate::Failed {
+                reason: reason::REJECTED,
+                message: message.clone(),
+                may_pass: false,
+                may_appear: false,
+            }))),
+            Outcome::Unknown if self.phase == Phase::Intended => {
+                Some(Next::Replace(Box::new(Self { phase: Phase::Unknown, ..self.clone() })))
+            }
+            Outcome::Unknown | Outcome::Accepted => None,
         }
     }
 

@@ -204,9 +204,12 @@ fn contradictions(fields: &Fields) -> Vec<String> {
     messages
 }
 
+/// A value of a row that must not be there twice.
+type Unique = fn(&DesiredRow) -> Option<String>;
+
 /// Values that JumpCloud keeps unique: a double fails one of two rows, whichever runs later.
 fn doubles(rows: &[DesiredRow]) -> Vec<Problem> {
-    let unique: [(&str, fn(&DesiredRow) -> Option<String>); 4] = [
+    let unique: [(&str, Unique); 4] = [
         ("username", |row| Some(row.key())),
         ("email", |row| Some(row.email.clone())),
         ("employeeIdentifier", |row| text(row, "employeeIdentifier")),

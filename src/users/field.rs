@@ -393,6 +393,62 @@ mod tests {
         assert_eq!(FIELDS.iter().filter(|f| f.in_row()).count(), 44);
     }
 
+    /// The vendor's facts, in the simulator's table, which shares nothing with this one.
+    #[test]
+    fn the_table_agrees_with_the_facts() {
+        for (facts, takes) in [
+            (jumpcloud_sim::facts::bulk_create(), Field::created as fn(&Field) -> bool),
+            (jumpcloud_sim::facts::bulk_update(), Field::updated),
+        ] {
+            for fact in facts.iter().filter(|fact| !fact.field.starts_with('(')) {
+                let mut parts = fact.field.split('.');
+                let top = parts.next().unwrap().trim_end_matches("[]");
+                let field = FIELDS.iter().find(|f| f.api == top && takes(f));
+                let field = field.unwrap_or_else(|| panic!("{} {} is missing", fact.route, fact.field));
+                let leaf = match (parts.next(), field.shape) {
+                    (None, _) => field,
+                    (
+                        Some(name),
+                        Shape::List { item: nested, .. } | Shape::Object(nested) | Shape::OneObject(nested),
+                    ) => nested
+                        .iter()
+                        .find(|f| f.api == name)
+                        .unwrap_or_else(|| panic!("{} is missing", fact.field)),
+                    // Attributes are a map here: name and value are its halves.
+                    (Some(_), Shape::Attributes) => continue,
+                    (Some(_), shape) => panic!("{} is {shape:?} here", fact.field),
+                };
+                let expected: &[&str] = match leaf.shape {
+                    Shape::Text { .. } | Shape::Choice(_) => &["string"],
+                    Shape::Moment => &["date-time", "string"],
+                    Shape::Flag => &["boolean"],
+                    Shape::Number => &["integer"],
+                    Shape::Attributes | Shape::List { .. } => &["array<object>"],
+                    Shape::Object(_) | Shape::OneObject(_) => &["object"],
+                };
+                assert!(
+                    expected.contains(&fact.kind),
+                    "{}: {} there, {:?} here",
+                    fact.field,
+                    fact.kind,
+                    leaf.shape
+                );
+                let limit = fact.limit.strip_prefix("max_length=").map(|limit| limit.parse::<u32>().unwrap());
+                if let (Shape::Text { max, .. }, Some(limit)) = (leaf.shape, limit) {
+                    assert!(max <= limit, "{}: at most {limit} there, {max} here", fact.field);
+                }
+                if let Shape::Choice(words) = leaf.shape
+                    && fact.route == "bulk_create"
+                {
+                    let ours: std::collections::BTreeSet<_> =
+                        words.iter().map(|(_, theirs)| *theirs).collect();
+                    let theirs: std::collections::BTreeSet<_> = fact.allowed.split('|').collect();
+                    assert_eq!(ours, theirs, "{}", fact.field);
+                }
+            }
+        }
+    }
+
     #[test]
     fn names_are_unique_and_lower_camel_case() {
         for (i, f) in FIELDS.iter().enumerate() {

@@ -1,0 +1,38 @@
+//! The command line.
+
+pub mod crds;
+pub mod run;
+pub mod schema;
+pub mod validate;
+
+use clap::{Parser, Subcommand};
+
+/// Turns YAML into JumpCloud bulk user jobs, with the result of every user in status.
+#[derive(Debug, Parser)]
+#[command(name = "jumpcloud-operator", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the operator.
+    Run(Box<run::RunArgs>),
+    /// Print the custom resource definitions, or write them into a folder.
+    Crds(crds::CrdsArgs),
+    /// Check manifests as the operator would, without a cluster.
+    Validate(validate::ValidateArgs),
+}
+
+/// Runs the command that the process was called with.
+///
+/// # Errors
+/// What the command could not do; the process ends with exit code 1 then.
+pub async fn main() -> anyhow::Result<std::process::ExitCode> {
+    match Cli::parse().command {
+        Command::Run(args) => run::run(*args).await,
+        Command::Crds(args) => crds::print(&args),
+        Command::Validate(args) => validate::validate(&args),
+    }
+}

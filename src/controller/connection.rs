@@ -1,0 +1,194 @@
+//! The controller of connections: checks credentials, says what it found.
+//!
+//! A connection is checked when it is new to this process, when it or its Secret has changed, when a
+//! pass has doubts, and slowly while it is bad. A good one that nobody doubts costs nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::{Action, Controller};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
+use tracing::Instrument;
+
+use super::connections::{Due, KeyMaterial};
+use super::context::Context;
+use super::error::{Error, KUBE_TIMEOUT, within};
+use super::events;
+use super::object::{FIELD_MANAGER, is_conflict, status_patch};
+use crate::api::condition::{self, Standing, Verdict};
+use crate::api::connection::{JumpCloudConnection, JumpCloudConnectionStatus, OrganizationStatus};
+use crate::plan::connection::{Finding, assess};
+use crate::runtime::clock;
+use crate::runtime::guard::guard;
+use crate::users::clean;
+
+/// The kind in metrics and logs.
+const KIND: &str = "JumpCloudConnection";
+
+/// A refused credential is tried again this many Secret polls later, though nothing has changed.
+const RECHECK: u32 = 10;
+
+/// A connection as watched: one that cannot be decoded does not stop the watch.
+pub type Watched = DeserializeGuard<JumpCloudConnection>;
+
+/// Runs the controller until shutdown. Every item of `doubts` makes it look at all connections.
+pub async fn run(
+    controller: Controller<Watched>,
+    doubts: impl Stream<Item = ()> + Send + 'static,
+    context: Arc<Context>,
+) {
+    let token = context.shutdown.token();
+    controller
+        .reconcile_all_on(doubts)
+        .graceful_shutdown_on(async move { token.cancelled().await })
+        .run(reconcile, on_error, Arc::clone(&context))
+        .for_each(|_| std::future::ready(()))
+        .await;
+}
+
+async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Action, Error> {
+    let reference = ObjectRef::from_obj(&*watched);
+    let span = tracing::info_span!("pass", kind = KIND, object = %format!("{}/{}", reference.namespace.as_deref().unwrap_or_default(), reference.name));
+    let started = clock::monotonic();
+    let pass = async {
+        match &watched.0 {
+            Ok(connection) => check(connection, &context).await,
+            Err(invalid) => Err(Error::Unreadable(clean::message(&invalid.error, None))),
+        }
+    };
+    let result = guard(pass.instrument(span.clone())).await.unwrap_or(Err(Error::Panicked));
+    let outcome = result.as_ref().map_or_else(Error::category, |_| "ok");
+    context.metrics.reconciled(KIND, outcome, started.elapsed());
+    if let Err(error) = &result {
+        span.in_scope(|| tracing::warn!(%error, "pass failed"));
+    }
+    context.connections.measure(&context.metrics);
+    result
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature is kube-runtime's")]
+fn on_error(watched: Arc<Watched>, error: &Error, context: Arc<Context>) -> Action {
+    match error {
+        Error::Unreadable(_) => Action::await_change(),
+        Error::Kube(_) | Error::KubeTimeout(_) | Error::Restless | Error::Panicked => {
+            Action::requeue(context.memory.pass_failed(watched.meta().uid.as_deref().unwrap_or_default()))
+        }
+    }
+}
+
+async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Action, Error> {
+    let recheck = context.secret_poll_interval.saturating_mul(RECHECK);
+    let namespace = connection.namespace().unwrap_or_default();
+    let due = context.connections.due(connection, recheck);
+    if due == Due::Nothing {
+        return Ok(Action::await_change());
+    }
+    let (finding, version) = match context.connections.endpoint(&connection.spec) {
+        Err(why) => {
+            context.connections.unusable(connection, why.clone(), None);
+            (Finding::OriginRefused(why), None)
+        }
+        Ok(endpoint) => match context.connections.material(&namespace, &connection.spec).await? {
+            KeyMaterial::NoSecret => (Finding::SecretMissing, None),
+            KeyMaterial::NoKey(why) => (Finding::KeyMissing(why), None),
+            KeyMaterial::Found { version, .. } if due == Due::CheckIfChanged(version.clone()) => {
+                return Ok(again(context));
+            }
+            KeyMaterial::Found { credential, version } => {
+                let client = context.connections.client(connection, endpoint, credential);
+                match client {
+                    Err(why) => (Finding::KeyMissing(format!("cannot be used: {why}")), Some(version)),
+                    Ok(client) => {
+                        let finding = ask(&client.0, connection.spec.organization_id.is_some()).await;
+                        let assessed = assess(&connection.spec, &finding, &[], clock::now());
+                        if let Some(organization) = assessed.organization {
+                            context.connections.usable(connection, client, organization.id, version.clone());
+                        }
+                        (finding, Some(version))
+                    }
+                }
+            }
+        },
+    };
+    let old = connection.status.clone().unwrap_or_default();
+    let assessed = assess(&connection.spec, &finding, &old.conditions, clock::now());
+    if assessed.organization.is_none() {
+        // A refused credential is worth trying again only when it changes; everything else may pass.
+        let fixed = matches!(finding, Finding::CredentialRefused(_)).then(|| version.clone()).flatten();
+        context.connections.unusable(connection, assessed.verdict.message.clone(), fixed);
+    }
+    write(connection, &old, &assessed.verdict, assessed.organization, version, context).await?;
+    Ok(if assessed.verdict.standing == Standing::Done { Action::await_change() } else { again(context) })
+}
+
+fn again(context: &Context) -> Action {
+    Action::requeue(clock::jittered(context.secret_poll_interval).max(Duration::from_millis(100)))
+}
+
+/// `named` says that the spec names an organisation, which goes out with every request.
+async fn ask(client: &crate::jumpcloud::client::JumpCloud, named: bool) -> Finding {
+    match client.organizations().await {
+        Ok(found) => Finding::Organizations(
+            found
+                .into_iter()
+                .map(|o| OrganizationStatus { id: o.id, name: o.name.map(|name| clean::cut(&name, 256)) })
+                .collect(),
+        ),
+        Err(error) if error.is_credentials() || error.is_redirect() => {
+            Finding::CredentialRefused(said(&error))
+        }
+        // JumpCloud answers so when x-org-id is malformed, or names an organisation out of reach.
+        Err(error) if named && matches!(error.status(), Some(400 | 404)) => {
+            Finding::Organizations(Vec::new())
+        }
+        Err(error) => Finding::Unreachable(said(&error)),
+    }
+}
+
+/// The error with the vendor's own words, where there are any; cleaned before it is shown.
+fn said(error: &crate::jumpcloud::error::Error) -> String {
+    error.message().map_or_else(|| error.to_string(), |words| format!("{error}: {words}"))
+}
+
+/// Writes the status, when it says anything new.
+async fn write(
+    connection: &JumpCloudConnection,
+    old: &JumpCloudConnectionStatus,
+    verdict: &Verdict,
+    organization: Option<OrganizationStatus>,
+    version: Option<String>,
+    context: &Context,
+) -> Result<(), Error> {
+    let generation = connection.metadata.generation.unwrap_or_default();
+    let new = JumpCloudConnectionStatus {
+        observed_generation: Some(generation),
+        conditions: condition::conditions(&old.conditions, verdict, generation, clock::now()),
+        organization: organization.or_else(|| old.organization.clone()),
+        credential_version: version.or_else(|| old.credential_version.clone()),
+    };
+    if new == *old {
+        return Ok(());
+    }
+    let uid = connection.uid().unwrap_or_default();
+    let patch = status_patch(&uid, &connection.resource_version().unwrap_or_default(), old, &new);
+    let api: Api<JumpCloudConnection> =
+        Api::namespaced(context.client.clone(), &connection.namespace().unwrap_or_default());
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    match within(KUBE_TIMEOUT, api.patch_status(&connection.name_any(), &params, &Patch::Merge(&patch)))
+        .await?
+    {
+        Ok(_) => {}
+        // The watch brings the newer object, and with it another pass.
+        Err(error) if is_conflict(&error) => {
+            context.connections.doubt(&connection.namespace().unwrap_or_default(), &connection.name_any());
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    events::transition(&context.recorder, connection, &old.conditions, verdict).await;
+    Ok(())
+}

@@ -1,0 +1,404 @@
+//! The connections of this process: which can be used, with which client.
+//!
+//! Guarantees: a client is handed out only for a credential that was checked in this process and whose
+//! Secret was read within the last ten seconds; a changed Secret stops use until the new credential was
+//! checked, so that a key of another organisation never sends anything. Keys are in memory only.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::Api;
+use kube::runtime::reflector::{ObjectRef, Store};
+use reqwest::Certificate;
+use secrecy::SecretString;
+use tokio::sync::mpsc::{Sender, error::TrySendError};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::error::{Error, KUBE_TIMEOUT, within};
+use crate::api::connection::{JumpCloudConnection, JumpCloudConnectionSpec};
+use crate::jumpcloud::auth::Credential;
+use crate::jumpcloud::bucket::Limits;
+use crate::jumpcloud::client::{ClientConfig, JumpCloud};
+use crate::jumpcloud::endpoint::{Endpoint, Region};
+use crate::jumpcloud::observe::Observer;
+use crate::jumpcloud::throttles::{ThrottleKey, Throttles};
+use crate::plan::facts::{Connection, ConnectionFact};
+use crate::runtime::clock;
+use crate::runtime::metrics::Metrics;
+use kube::core::DeserializeGuard;
+use reqwest::Url;
+use std::sync::Arc;
+
+/// For how long one read of a Secret serves all passes.
+const SECRET_AGE: Duration = Duration::from_secs(10);
+
+/// How long a read of JumpCloud may take, repetitions included.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Settings for all clients of the process.
+pub struct Outbound {
+    /// Origins other than JumpCloud's own that connections may name.
+    pub allowed_origins: Vec<Endpoint>,
+    /// Certificates trusted besides the system's.
+    pub extra_roots: Vec<Certificate>,
+    /// Proxy for all requests to JumpCloud.
+    pub proxy: Option<Url>,
+    /// Sees every request, for metrics.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// All connections of the process.
+pub struct Connections {
+    client: kube::Client,
+    outbound: Outbound,
+    throttles: Throttles,
+    stores: Vec<Store<DeserializeGuard<JumpCloudConnection>>>,
+    held: Mutex<HashMap<String, Held>>,
+    wake: Sender<()>,
+}
+
+/// What is known of one connection.
+#[derive(Clone)]
+struct Held {
+    generation: i64,
+    epoch: u64,
+    in_doubt: bool,
+    state: State,
+}
+
+#[derive(Clone)]
+enum State {
+    Usable(Usable),
+    Unusable { why: String, version: Option<String>, checked: Instant },
+}
+
+#[derive(Clone)]
+struct Usable {
+    client: JumpCloud,
+    key: ThrottleKey,
+    organization: String,
+    version: String,
+    secret_read: Instant,
+}
+
+/// A Secret's content that matters.
+pub enum KeyMaterial {
+    /// There is no such Secret.
+    NoSecret,
+    /// It lacks the key, or what is there is no key: why.
+    NoKey(String),
+    /// The credential and the Secret's uid and resourceVersion.
+    Found {
+        /// The credential.
+        credential: Credential,
+        /// `uid/resourceVersion`.
+        version: String,
+    },
+}
+
+/// What the connection controller has to do about a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing: it was checked and nothing has changed.
+    Nothing,
+    /// Read the Secret and ask JumpCloud.
+    Check,
+    /// Read the Secret; ask JumpCloud only if it is not of this version.
+    CheckIfChanged(String),
+}
+
+impl Connections {
+    /// No connection is known yet. `wake` asks the connection controller to look at all of them.
+    #[must_use]
+    pub fn new(
+        client: kube::Client,
+        outbound: Outbound,
+        stores: Vec<Store<DeserializeGuard<JumpCloudConnection>>>,
+        wake: Sender<()>,
+    ) -> Self {
+        let (throttles, held) = (Throttles::default(), Mutex::default());
+        Self { client, outbound, throttles, stores, held, wake }
+    }
+
+    /// The connection for a pass of an object in `namespace`, and its client when it can be used.
+    ///
+    /// # Errors
+    /// When the Secret cannot be read from the API server.
+    pub async fn resolve(
+        &self,
+        namespace: &str,
+        name: &str,
+        jobs_elsewhere: impl Fn(&dyn Fn(&str, &str) -> bool) -> u32,
+    ) -> Result<(ConnectionFact, Option<JumpCloud>), Error> {
+        let Some(connection) = self.stored(namespace, name) else {
+            return Ok((ConnectionFact::Missing, None));
+        };
+        let generation = connection.metadata.generation.unwrap_or_default();
+        let held = self.with(|held| held.get(&key(namespace, name)).cloned());
+        let usable = match held {
+            Some(held) if held.generation == generation && !held.in_doubt => match held.state {
+                State::Usable(usable) => usable,
+                State::Unusable { why, .. } => {
+                    let message = format!("JumpCloudConnection {name} is not ready: {why}");
+                    return Ok((ConnectionFact::NotReady(message), None));
+                }
+            },
+            _ => {
+                self.wake();
+                return Ok((ConnectionFact::Checking, None));
+            }
+        };
+        if usable.secret_read.elapsed() >= SECRET_AGE {
+            match self.material(namespace, &connection.spec).await? {
+                KeyMaterial::Found { version, .. } if version == usable.version => {
+                    self.read_now(namespace, name);
+                }
+                _ => {
+                    self.doubt(namespace, name);
+                    return Ok((ConnectionFact::Checking, None));
+                }
+            }
+        }
+        let limits = connection.spec.limits;
+        let sharing = self.sharing(&usable.key);
+        let lowest = self
+            .stores
+            .iter()
+            .flat_map(Store::state)
+            .filter_map(|c| c.0.as_ref().ok().cloned())
+            .filter(|c| sharing.contains(&key_of(c)))
+            .map(|c| c.spec.limits.max_concurrent_jobs)
+            .min();
+        let fact = Connection {
+            organization: usable.organization.clone(),
+            paused: connection.spec.paused,
+            max_batch_size: limits.max_batch_size,
+            max_concurrent_jobs: lowest.unwrap_or(limits.max_concurrent_jobs),
+            jobs_elsewhere: jobs_elsewhere(&|namespace, name| sharing.contains(&key(namespace, name))),
+        };
+        Ok((ConnectionFact::Ready(fact), Some(usable.client)))
+    }
+
+    /// JumpCloud refused the credential, or cannot be reached: the connection is checked before it is
+    /// used again.
+    pub fn doubt(&self, namespace: &str, name: &str) {
+        self.with(|held| {
+            if let Some(held) = held.get_mut(&key(namespace, name)) {
+                held.in_doubt = true;
+            }
+        });
+        self.wake();
+    }
+
+    /// Counts how often the connection has become usable or unusable.
+    #[must_use]
+    pub fn epoch(&self, namespace: &str, name: &str) -> u64 {
+        self.with(|held| held.get(&key(namespace, name)).map_or(0, |held| held.epoch))
+    }
+
+    /// What the connection controller has to do.
+    #[must_use]
+    pub fn due(&self, connection: &JumpCloudConnection, recheck: Duration) -> Due {
+        let generation = connection.metadata.generation.unwrap_or_default();
+        let Some(held) = self.with(|held| held.get(&key_of(connection)).cloned()) else { return Due::Check };
+        match held.state {
+            _ if held.generation != generation || held.in_doubt => Due::Check,
+            State::Usable(_) => Due::Nothing,
+            State::Unusable { version: Some(version), checked, .. } if checked.elapsed() < recheck => {
+                Due::CheckIfChanged(version)
+            }
+            State::Unusable { .. } => Due::Check,
+        }
+    }
+
+    /// Reads the credential of a connection.
+    ///
+    /// # Errors
+    /// When the API server cannot be asked.
+    pub async fn material(
+        &self,
+        namespace: &str,
+        spec: &JumpCloudConnectionSpec,
+    ) -> Result<KeyMaterial, Error> {
+        let reference = &spec.auth.api_key.secret_key_ref;
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let Some(secret) = within(KUBE_TIMEOUT, api.get_opt(&reference.name)).await?? else {
+            return Ok(KeyMaterial::NoSecret);
+        };
+        let Some(bytes) = secret.data.as_ref().and_then(|data| data.get(&reference.key)) else {
+            return Ok(KeyMaterial::NoKey("not found".to_owned()));
+        };
+        // Keys come from files, and files end with a line break.
+        let Some(text) = std::str::from_utf8(&bytes.0).ok().map(str::trim).filter(|text| !text.is_empty())
+        else {
+            return Ok(KeyMaterial::NoKey("is empty or not a text".to_owned()));
+        };
+        let version = format!(
+            "{}/{}",
+            secret.metadata.uid.as_deref().unwrap_or_default(),
+            secret.metadata.resource_version.as_deref().unwrap_or_default()
+        );
+        Ok(KeyMaterial::Found { credential: Credential::ApiKey(SecretString::from(text)), version })
+    }
+
+    /// The origin that a connection names.
+    ///
+    /// # Errors
+    /// When it is no origin, or not on the operator's list.
+    pub fn endpoint(&self, spec: &JumpCloudConnectionSpec) -> Result<Endpoint, String> {
+        use crate::api::connection::Region as Declared;
+        let Some(url) = &spec.api_url else {
+            return Ok(Endpoint::region(match spec.region {
+                None | Some(Declared::US) => Region::Us,
+                Some(Declared::EU) => Region::Eu,
+                Some(Declared::IN) => Region::In,
+            }));
+        };
+        let endpoint = Endpoint::origin(url).map_err(|error| format!("apiURL: {error}"))?;
+        if self.outbound.allowed_origins.contains(&endpoint) {
+            Ok(endpoint)
+        } else {
+            Err("apiURL is not allowed; add it to the operator's --allowed-api-url, or use region".to_owned())
+        }
+    }
+
+    /// A client for a credential that is to be checked.
+    ///
+    /// # Errors
+    /// When the credential cannot be sent as a header; the text does not hold it.
+    pub fn client(
+        &self,
+        connection: &JumpCloudConnection,
+        endpoint: Endpoint,
+        credential: Credential,
+    ) -> Result<(JumpCloud, ThrottleKey), String> {
+        let spec = &connection.spec;
+        let key = ThrottleKey::new(&endpoint, spec.organization_id.as_deref(), &credential);
+        let limits = Limits::new(spec.limits.requests_per_second, spec.limits.burst);
+        let client = JumpCloud::new(ClientConfig {
+            endpoint,
+            credential,
+            organization: spec.organization_id.clone(),
+            throttle: self.throttles.wish(&key_of(connection), &key, limits),
+            request_timeout: READ_TIMEOUT,
+            extra_roots: self.outbound.extra_roots.clone(),
+            proxy: self.outbound.proxy.clone(),
+            user_agent: concat!("jumpcloud-operator/", env!("CARGO_PKG_VERSION")).to_owned(),
+            observer: Arc::clone(&self.outbound.observer),
+        })
+        .map_err(|error| error.to_string())?;
+        Ok((client, key))
+    }
+
+    /// A check succeeded: the connection can be used.
+    pub fn usable(
+        &self,
+        connection: &JumpCloudConnection,
+        (client, throttle): (JumpCloud, ThrottleKey),
+        organization: String,
+        version: String,
+    ) {
+        let secret_read = clock::monotonic();
+        self.set(
+            connection,
+            State::Usable(Usable { client, key: throttle, organization, version, secret_read }),
+        );
+    }
+
+    /// A check failed: the connection cannot be used. `version` is that of the Secret, if there was one.
+    pub fn unusable(&self, connection: &JumpCloudConnection, why: String, version: Option<String>) {
+        self.set(connection, State::Unusable { why, version, checked: clock::monotonic() });
+    }
+
+    /// Forgets every connection that the watch does not know any more.
+    pub fn keep_stored(&self) {
+        let stored: BTreeSet<String> =
+            self.stores.iter().flat_map(Store::state).filter_map(|c| c.0.as_ref().ok().map(key_of)).collect();
+        let gone: Vec<String> =
+            self.with(|held| held.keys().filter(|name| !stored.contains(*name)).cloned().collect());
+        for name in gone {
+            self.with(|held| held.remove(&name));
+            self.throttles.forget(&name);
+        }
+    }
+
+    /// Waits until the watches have listed everything; false when that will not happen any more.
+    pub async fn stores_are_ready(&self, cancelled: &CancellationToken) -> bool {
+        for store in &self.stores {
+            tokio::select! {
+                () = cancelled.cancelled() => return false,
+                ready = store.wait_until_ready() => if ready.is_err() { return false },
+            }
+        }
+        true
+    }
+
+    /// The connection as the watch knows it.
+    #[must_use]
+    pub fn stored(&self, namespace: &str, name: &str) -> Option<Arc<JumpCloudConnection>> {
+        let reference = ObjectRef::<DeserializeGuard<JumpCloudConnection>>::new(name).within(namespace);
+        let found = self.stores.iter().find_map(|store| store.get(&reference))?;
+        found.0.as_ref().ok().cloned().map(Arc::new)
+    }
+
+    /// Brings the number of connections that can be used up to date.
+    pub fn measure(&self, metrics: &Metrics) {
+        let usable = self.with(|held| {
+            held.values().filter(|h| matches!(h.state, State::Usable(_)) && !h.in_doubt).count()
+        });
+        metrics.connection_ready.set(i64::try_from(usable).unwrap_or(i64::MAX));
+    }
+
+    fn sharing(&self, throttle: &ThrottleKey) -> BTreeSet<String> {
+        self.with(|held| {
+            held.iter()
+                .filter(|(_, held)| matches!(&held.state, State::Usable(usable) if usable.key == *throttle))
+                .map(|(key, _)| key.clone())
+                .collect()
+        })
+    }
+
+    fn set(&self, connection: &JumpCloudConnection, state: State) {
+        self.with(|all| {
+            let before = all.get(&key_of(connection));
+            let epoch = before.map_or(0, |held| held.epoch) + 1;
+            let generation = connection.metadata.generation.unwrap_or_default();
+            all.insert(key_of(connection), Held { generation, epoch, in_doubt: false, state });
+        });
+    }
+
+    fn read_now(&self, namespace: &str, name: &str) {
+        self.with(|held| {
+            if let Some(State::Usable(usable)) =
+                held.get_mut(&key(namespace, name)).map(|held| &mut held.state)
+            {
+                usable.secret_read = clock::monotonic();
+            }
+        });
+    }
+
+    fn wake(&self) {
+        match self.wake.try_send(()) {
+            // One that is waiting wakes them all.
+            Ok(()) | Err(TrySendError::Full(()) | TrySendError::Closed(())) => {}
+        }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut HashMap<String, Held>) -> T) -> T {
+        act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn key(namespace: &str, name: &str) -> String {
+    format!("{namespace}/{name}")
+}
+
+fn key_of(connection: &JumpCloudConnection) -> String {
+    key(
+        connection.metadata.namespace.as_deref().unwrap_or_default(),
+        connection.metadata.name.as_deref().unwrap_or_default(),
+    )
+}

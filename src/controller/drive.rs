@@ -1,0 +1,260 @@
+//! One pass over a batch: ask the planner, do what it says, until it says to wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::api::Api;
+
+use super::context::Context;
+use super::error::Error;
+use super::events;
+use super::object::{Fetched, fetch};
+use super::read;
+use super::record::{Armed, Committed, Ready, commit};
+use super::send::{Address, send};
+use crate::api::submission::{Phase, Recorded};
+use crate::api::user_batch::{JumpCloudUserBatch, JumpCloudUserBatchStatus};
+use crate::jumpcloud::client::JumpCloud;
+use crate::jumpcloud::error::Error as ClientError;
+use crate::plan::desired::{Desired, desired};
+use crate::plan::facts::{ConnectionFact, Facts, FailedRead, Outcome, Read};
+use crate::plan::policy::after;
+use crate::plan::step::{Batch, Commit, Step, plan};
+use crate::runtime::clock;
+use crate::users::clean;
+
+/// More steps than any pass can need: two per user, and some.
+const MAX_STEPS: usize = 5000;
+
+/// How long a pass waits for the lease to be renewed before it looks again.
+const LEASE_PAUSE: Duration = Duration::from_secs(1);
+
+/// One pass. Returns when the object wants to be looked at again, if nothing happens before.
+///
+/// # Errors
+/// When the API server cannot be used; the pass is repeated.
+pub async fn drive(context: &Arc<Context>, namespace: &str, name: &str) -> Result<Option<Duration>, Error> {
+    let api: Api<JumpCloudUserBatch> = Api::namespaced(context.client.clone(), namespace);
+    let Some(object) = fetch(&api, name).await? else { return Ok(None) };
+    let desired = desired(&object.batch.spec, object.bytes);
+    let mut pass = Pass::new(context, api, namespace, name, object);
+    let mut wake = None;
+    for steps in 0.. {
+        if steps > MAX_STEPS {
+            return Err(Error::Restless);
+        }
+        let status = pass.object.status();
+        let step = plan(&pass.batch(&desired, &status), &pass.facts, &context.policy, clock::now());
+        let go_on = match step {
+            Step::Read(what) => pass.read(what).await?,
+            Step::Commit(write) => pass.commit(&write).await?,
+            Step::Send(_) => pass.send(&desired).await,
+            Step::Idle { wake_at } => {
+                wake = wake_at;
+                false
+            }
+        };
+        if !go_on {
+            break;
+        }
+    }
+    Ok(pass.end(&desired, wake))
+}
+
+struct Pass<'a> {
+    context: &'a Arc<Context>,
+    api: Api<JumpCloudUserBatch>,
+    namespace: &'a str,
+    name: &'a str,
+    object: Fetched,
+    facts: Facts,
+    client: Option<JumpCloud>,
+    armed: Option<Box<Armed>>,
+    /// When to look again although the planner was not asked: the pass ended before it could be.
+    retry: Option<Duration>,
+}
+
+impl<'a> Pass<'a> {
+    fn new(
+        context: &'a Arc<Context>,
+        api: Api<JumpCloudUserBatch>,
+        namespace: &'a str,
+        name: &'a str,
+        object: Fetched,
+    ) -> Self {
+        let status = object.status();
+        let sights: Vec<String> = status.submissions.iter().flat_map(Recorded::sights).collect();
+        let epoch = context.connections.epoch(namespace, &object.batch.spec.connection_ref.name);
+        let notes = context.memory.recall(object.uid(), &sights, epoch, clock::monotonic());
+        let facts = Facts::begin(notes, clock::nonce());
+        Self { context, api, namespace, name, object, facts, client: None, armed: None, retry: None }
+    }
+
+    fn batch<'b>(&self, desired: &'b Desired, status: &'b JumpCloudUserBatchStatus) -> Batch<'b> {
+        let metadata = &self.object.batch.metadata;
+        let annotation = |name: &str| metadata.annotations.as_ref().and_then(|all| all.get(name)).cloned();
+        Batch {
+            name: format!("{}/{}", self.namespace, self.name),
+            generation: self.object.generation(),
+            requested_at: annotation(crate::api::REQUESTED_AT),
+            retry_failed: annotation(crate::api::RETRY_FAILED),
+            deleting: metadata.deletion_timestamp.is_some(),
+            desired,
+            status,
+        }
+    }
+
+    /// Reads (I/O). A read that fails does not end the pass: the planner knows what else can be done.
+    async fn read(&mut self, what: Read) -> Result<bool, Error> {
+        let Read::Connection = &what else {
+            let Some(client) = self.client.clone() else { return Ok(false) };
+            let answer = match &what {
+                Read::Users(keys) => read::users(&client, keys, &mut self.facts, clock::now).await,
+                Read::Job { job_id, rows } => {
+                    read::job(&client, job_id, *rows, &mut self.facts, clock::now).await
+                }
+                Read::Connection => Ok(()),
+            };
+            match answer {
+                Ok(()) => self.context.memory.worked(self.object.uid()),
+                Err(error) => self.read_failed(what, &error),
+            }
+            return Ok(true);
+        };
+        let connection = &self.object.batch.spec.connection_ref.name;
+        let uid = self.object.uid();
+        let elsewhere = |shares: &dyn Fn(&str, &str) -> bool| self.context.jobs_elsewhere(uid, shares);
+        let (fact, client) = self.context.connections.resolve(self.namespace, connection, elsewhere).await?;
+        self.facts.connection = Some(fact);
+        self.client = client;
+        Ok(true)
+    }
+
+    fn read_failed(&mut self, what: Read, error: &ClientError) {
+        let now = clock::now();
+        tracing::warn!(%error, "JumpCloud could not be read");
+        if let ClientError::Throttled { retry_in } = error {
+            let until = after(now, *retry_in);
+            self.facts.notes.throttled_until = Some(until);
+            self.facts.failed.insert(what, FailedRead { retry_at: until, message: error.to_string() });
+            return;
+        }
+        let message = clean::message(&error.to_string(), None);
+        let retry_at = self.context.memory.failed(self.object.uid(), &message, error.retry_after(), now);
+        self.facts.failed.insert(what, FailedRead { retry_at, message });
+        if error.is_credentials() || error.is_redirect() || matches!(error, ClientError::Connect { .. }) {
+            self.doubt();
+        }
+    }
+
+    /// The connection is checked before this pass, or another one, goes on.
+    fn doubt(&mut self) {
+        self.context.connections.doubt(self.namespace, &self.object.batch.spec.connection_ref.name);
+        self.facts.connection = Some(ConnectionFact::Checking);
+        self.client = None;
+    }
+
+    /// Writes (I/O). With an intent, everything that sending needs is got first.
+    async fn commit(&mut self, write: &Commit) -> Result<bool, Error> {
+        let ready = match &write.intent {
+            None => None,
+            Some(_) => match self.prepare().await {
+                Prepared::Ready(ready) => Some(ready),
+                Prepared::NotNow => return Ok(true),
+                Prepared::NotLeading => {
+                    self.retry = Some(LEASE_PAUSE);
+                    return Ok(false);
+                }
+            },
+        };
+        let old = self.object.status().conditions;
+        match commit(&self.api, &self.object, write, ready).await? {
+            Committed::Lost => {
+                // Whoever wrote has caused an event; look again in case it was seen before.
+                self.retry = Some(LEASE_PAUSE);
+                Ok(false)
+            }
+            Committed::Written { object, armed } => {
+                self.object = *object;
+                let nonce = armed.as_ref().map(|armed| armed.nonce().to_owned());
+                self.facts.committed(nonce, clock::nonce());
+                self.armed = armed;
+                events::transition(&self.context.recorder, &self.object.batch, &old, &write.verdict).await;
+                Ok(true)
+            }
+        }
+    }
+
+    /// The rate token, the client and a lease that outlasts the request.
+    async fn prepare(&mut self) -> Prepared {
+        let Some(client) = self.client.clone() else { return Prepared::NotLeading };
+        let permit = match client.reserve().await {
+            Ok(permit) => permit,
+            Err(throttled) => {
+                self.facts.notes.throttled_until = Some(after(clock::now(), throttled.retry_in));
+                return Prepared::NotNow;
+            }
+        };
+        let time = self.context.policy.submit_timeout;
+        if self.context.leadership.remaining().is_none_or(|left| left <= time) {
+            return Prepared::NotLeading;
+        }
+        Prepared::Ready(Ready { permit, client, deadline: clock::monotonic() + time })
+    }
+
+    /// Sends (I/O), on a task of its own.
+    async fn send(&mut self, desired: &Desired) -> bool {
+        let Some(armed) = self.armed.take() else { return false };
+        let nonce = armed.nonce().to_owned();
+        let to =
+            Address { api: self.api.clone(), name: self.name.to_owned(), uid: self.object.uid().to_owned() };
+        let Some(sent) = send(&self.context.shutdown, to, *armed, desired).await else { return false };
+        self.facts.armed = None;
+        if let Outcome::Refused { message } = &sent.outcome {
+            let until = self.context.memory.failed(self.object.uid(), message, sent.retry_in(), clock::now());
+            let connection = &self.object.batch.spec.connection_ref.name;
+            let epoch = self.context.connections.epoch(self.namespace, connection);
+            self.context.memory.hold(self.object.uid(), until, epoch);
+            self.facts.notes.hold_until = Some(until);
+            if sent.concerns_connection() {
+                self.doubt();
+            }
+        }
+        self.facts.deliveries.insert(nonce, sent.outcome);
+        match sent.object {
+            Some(object) => {
+                self.object = object;
+                true
+            }
+            // Accepted and not recorded: whoever comes next settles it as unknown.
+            None => !matches!(self.facts.deliveries.values().last(), Some(Outcome::Accepted)),
+        }
+    }
+
+    fn end(self, desired: &Desired, wake: Option<jiff::Timestamp>) -> Option<Duration> {
+        let status = self.object.status();
+        let jobs: Vec<String> = status
+            .submissions
+            .iter()
+            .filter_map(Recorded::known)
+            .filter(|s| s.phase == Phase::Accepted)
+            .filter_map(|s| s.job_id.clone())
+            .collect();
+        let uid = self.object.uid();
+        self.context.memory.keep_polls(uid, &self.facts.notes, &jobs);
+        self.context.memory.pass_ended(uid);
+        self.context.gauges.keep(&self.context.metrics, uid, &status);
+        self.context.running.keep(&self.object.batch.metadata, &desired.connection, &status);
+        let until = |time: jiff::Timestamp| {
+            Duration::try_from(time.duration_since(clock::now())).unwrap_or_default()
+                + Duration::from_millis(5)
+        };
+        self.retry.into_iter().chain(wake.map(until)).min()
+    }
+}
+
+enum Prepared {
+    Ready(Ready),
+    NotNow,
+    NotLeading,
+}

@@ -1,0 +1,19 @@
+//! Effects: what a pass reads, writes and sends, and the controllers of the kinds.
+//!
+//! Nothing here decides: [`crate::plan`] says what to do next, and these modules do it.
+
+pub mod connection;
+pub mod connections;
+pub mod context;
+pub mod drive;
+pub mod error;
+pub mod events;
+pub mod gauges;
+pub mod memory;
+pub mod object;
+pub mod orphan;
+pub mod read;
+pub mod record;
+pub mod send;
+pub mod sweep;
+pub mod user_batch;

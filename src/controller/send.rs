@@ -1,0 +1,129 @@
+//! Sending one request whose intent is committed, and recording its job id.
+//!
+//! Guarantee: once the first byte may have gone out, the request and the record of its outcome go on
+//! on a task of their own, whatever happens to the pass; a clean shutdown waits for it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kube::api::Api;
+
+use super::object::Fetched;
+use super::record::{Armed, record_job};
+use crate::api::user_batch::JumpCloudUserBatch;
+use crate::jumpcloud::client::BulkRequest;
+use crate::jumpcloud::delivery::{Delivery, NotSent, Refusal};
+use crate::plan::desired::Desired;
+use crate::plan::facts::Outcome;
+use crate::runtime::clock;
+use crate::runtime::shutdown::Shutdown;
+use crate::users::clean;
+
+/// What came of a request.
+pub struct Sent {
+    /// For the planner.
+    pub outcome: Outcome,
+    /// The object with the job recorded, when it was accepted and recorded.
+    pub object: Option<Fetched>,
+    /// Why nothing happened, when it was refused.
+    pub refusal: Option<Refusal>,
+}
+
+/// Where the request belongs.
+pub struct Address {
+    /// API of the object's namespace.
+    pub api: Api<JumpCloudUserBatch>,
+    /// Name of the object.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+}
+
+/// Sends, once. Returns `None` only when the task was aborted, which ends the pass.
+pub async fn send(shutdown: &Shutdown, to: Address, armed: Armed, desired: &Desired) -> Option<Sent> {
+    let suppress_email = desired.suppress_email;
+    let creation_source = Some(desired.creation_source.header());
+    let task = async move {
+        let (submission, payload, ready) = armed.spend();
+        let request = BulkRequest { body: Bytes::from(payload), suppress_email, creation_source };
+        // The wall clock decides for whoever settles this submission, so it is asked as well.
+        if clock::now() >= submission.submit_by {
+            let refusal = Refusal::NotSent(NotSent::Expired);
+            return Sent { outcome: refused(&refusal), object: None, refusal: Some(refusal) };
+        }
+        #[expect(clippy::disallowed_methods, reason = "the one place that may: it consumes an Armed")]
+        let delivery = ready.client.bulk_create(ready.permit, &request, ready.deadline).await;
+        let nonce = submission.nonce.as_str();
+        match delivery {
+            Delivery::Accepted { job_id } => {
+                tracing::info!(job = job_id, nonce, users = submission.members.len(), "job accepted");
+                let object = record_job(&to.api, &to.name, &to.uid, nonce, &job_id, clock::now()).await;
+                Sent { outcome: Outcome::Accepted, object, refusal: None }
+            }
+            Delivery::Refused(refusal) => {
+                tracing::warn!(nonce, ?refusal, "request refused; nothing happened at JumpCloud");
+                Sent { outcome: refused(&refusal), object: None, refusal: Some(refusal) }
+            }
+            Delivery::Rejected { status, message } => {
+                tracing::warn!(nonce, status, "request rejected");
+                Sent { outcome: Outcome::Rejected { status, message }, object: None, refusal: None }
+            }
+            Delivery::Unknown(outcome) => {
+                tracing::warn!(
+                    nonce,
+                    ?outcome,
+                    "outcome of the request is unknown; its users will be looked up"
+                );
+                Sent { outcome: Outcome::Unknown, object: None, refusal: None }
+            }
+        }
+    };
+    shutdown.submit(task).await.ok()
+}
+
+fn refused(refusal: &Refusal) -> Outcome {
+    let text = match refusal {
+        Refusal::NotSent(NotSent::Connect { detail }) => format!("JumpCloud cannot be reached: {detail}"),
+        Refusal::NotSent(NotSent::Expired) => "no time was left to send a request".to_owned(),
+        Refusal::Credentials { status, message } => {
+            format!("JumpCloud refuses the credential ({status}): {message}")
+        }
+        Refusal::NotFound { message } => format!("JumpCloud does not know the route (404): {message}"),
+        Refusal::Redirected { status } => {
+            format!("JumpCloud redirects ({status}); check region, apiURL and key")
+        }
+        Refusal::Throttled { message, .. } => format!("JumpCloud asks for fewer requests: {message}"),
+        Refusal::Unsupported { status, message } => {
+            format!("JumpCloud refuses the request ({status}): {message}")
+        }
+    };
+    Outcome::Refused { message: clean::message(&text, None) }
+}
+
+impl Sent {
+    /// How long JumpCloud, or the rate limit, asks to wait.
+    #[must_use]
+    pub fn retry_in(&self) -> Option<Duration> {
+        match &self.refusal {
+            Some(Refusal::Throttled { retry_in, .. }) => Some(*retry_in),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection should be checked before it is used again.
+    #[must_use]
+    pub fn concerns_connection(&self) -> bool {
+        match &self.refusal {
+            Some(
+                Refusal::NotSent(NotSent::Connect { .. })
+                | Refusal::Credentials { .. }
+                | Refusal::NotFound { .. }
+                | Refusal::Redirected { .. },
+            ) => true,
+            Some(
+                Refusal::NotSent(NotSent::Expired) | Refusal::Throttled { .. } | Refusal::Unsupported { .. },
+            )
+            | None => false,
+        }
+    }
+}

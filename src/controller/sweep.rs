@@ -1,0 +1,56 @@
+//! Objects that are gone leave memory.
+//!
+//! A controller hears of deletions only when an object was to be looked at again anyway, so the watched
+//! stores are compared with what is remembered, every ten seconds. That costs a look at memory and no
+//! request.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::runtime::reflector::Store;
+
+use super::context::Context;
+use super::orphan;
+use crate::runtime::clock;
+
+/// How often.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// Sweeps until shutdown.
+pub async fn run(context: Arc<Context>) {
+    let token = context.shutdown.token();
+    // Before the stores are filled everything would seem to be gone.
+    for store in &context.batches {
+        tokio::select! {
+            () = token.cancelled() => return,
+            ready = store.wait_until_ready() => if ready.is_err() { return },
+        }
+    }
+    if !context.connections.stores_are_ready(&token).await {
+        return;
+    }
+    loop {
+        tokio::select! {
+            () = token.cancelled() => return,
+            () = tokio::time::sleep_until(clock::monotonic() + PERIOD) => sweep(&context),
+        }
+    }
+}
+
+fn sweep(context: &Arc<Context>) {
+    let heads: Vec<_> = context.batches.iter().flat_map(Store::state).collect();
+    let part = |part: &Option<String>| part.clone().unwrap_or_default();
+    let names: BTreeSet<String> = heads
+        .iter()
+        .map(|head| format!("{}/{}", part(&head.metadata.namespace), part(&head.metadata.name)))
+        .collect();
+    for gone in context.running.without(&names) {
+        orphan::follow(context, &gone);
+    }
+    let uids: BTreeSet<String> = heads.iter().filter_map(|head| head.metadata.uid.clone()).collect();
+    context.memory.keep_only(&uids);
+    context.gauges.keep_only(&context.metrics, &uids);
+    context.connections.keep_stored();
+    context.connections.measure(&context.metrics);
+}

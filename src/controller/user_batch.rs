@@ -1,0 +1,132 @@
+//! The controller of batches: when a pass runs, and what happens when it fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher;
+use kube::{Resource, ResourceExt};
+use tracing::Instrument;
+
+use super::connection::Watched;
+use super::context::Context;
+use super::drive::drive;
+use super::error::{Error, KUBE_TIMEOUT, within};
+use super::gauges::KIND;
+use super::object::FIELD_MANAGER;
+use super::{events, orphan};
+use crate::api::condition::{self, Reason, Standing, Verdict};
+use crate::api::head::BatchHead;
+use crate::api::user_batch::JumpCloudUserBatch;
+use crate::runtime::clock;
+use crate::runtime::guard::guard;
+
+/// Runs the controller until shutdown. Batches are looked at when they change, when their connection
+/// changes, and when they asked to be.
+pub async fn run(
+    controller: Controller<BatchHead>,
+    connections: Api<Watched>,
+    watch: watcher::Config,
+    concurrency: u16,
+    context: Arc<Context>,
+) {
+    let token = context.shutdown.token();
+    let batches = controller.store();
+    controller
+        .with_config(Config::default().concurrency(concurrency))
+        .watches(connections, watch, move |connection| dependents(&batches, &connection))
+        .graceful_shutdown_on(async move { token.cancelled().await })
+        .run(reconcile, on_error, Arc::clone(&context))
+        .for_each(|result| {
+            if let Err(kube::runtime::controller::Error::ObjectNotFound(reference)) = &result {
+                let namespace = reference.namespace.as_deref().unwrap_or_default();
+                orphan::follow(&context, &format!("{namespace}/{}", reference.name));
+            }
+            std::future::ready(())
+        })
+        .await;
+}
+
+fn dependents(batches: &Store<BatchHead>, connection: &Watched) -> Vec<ObjectRef<BatchHead>> {
+    let (name, namespace) = (connection.meta().name.as_deref(), connection.meta().namespace.as_deref());
+    batches
+        .state()
+        .iter()
+        .filter(|head| {
+            head.metadata.namespace.as_deref() == namespace
+                && Some(head.spec.connection_ref.name.as_str()) == name
+        })
+        .map(|head| ObjectRef::from_obj(&**head))
+        .collect()
+}
+
+async fn reconcile(head: Arc<BatchHead>, context: Arc<Context>) -> Result<Action, Error> {
+    let (namespace, name) = (head.namespace().unwrap_or_default(), head.name_any());
+    let span = tracing::info_span!("pass", kind = KIND, object = %format!("{namespace}/{name}"));
+    let started = clock::monotonic();
+    let result = guard(drive(&context, &namespace, &name).instrument(span.clone()))
+        .await
+        .unwrap_or(Err(Error::Panicked));
+    let outcome = result.as_ref().map_or_else(Error::category, |_| "ok");
+    context.metrics.reconciled(KIND, outcome, started.elapsed());
+    match result {
+        Ok(Some(wake)) => Ok(Action::requeue(wake)),
+        Ok(None) => Ok(Action::await_change()),
+        Err(error) => {
+            span.in_scope(|| tracing::warn!(%error, "pass failed"));
+            if let Error::Unreadable(why) = &error {
+                tell_unreadable(&context, &namespace, &name, why).instrument(span).await?;
+            }
+            Err(error)
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature is kube-runtime's")]
+fn on_error(head: Arc<BatchHead>, error: &Error, context: Arc<Context>) -> Action {
+    let uid = head.metadata.uid.as_deref().unwrap_or_default();
+    match error {
+        // Only an edit helps; the long wait covers a repair of the definition.
+        Error::Unreadable(_) => Action::requeue(Duration::from_secs(600)),
+        Error::Kube(_) | Error::KubeTimeout(_) | Error::Restless | Error::Panicked => {
+            Action::requeue(context.memory.pass_failed(uid))
+        }
+    }
+}
+
+/// Says in the conditions that the object cannot be read. The rest of it is left as it is.
+async fn tell_unreadable(context: &Context, namespace: &str, name: &str, why: &str) -> Result<(), Error> {
+    let resource = ApiResource::erase::<JumpCloudUserBatch>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &resource);
+    let Some(object) = within(KUBE_TIMEOUT, api.get_opt(name)).await?? else { return Ok(()) };
+    let old: Vec<Condition> = object
+        .data
+        .pointer("/status/conditions")
+        .and_then(|list| serde_json::from_value(list.clone()).ok())
+        .unwrap_or_default();
+    let generation = object.metadata.generation.unwrap_or_default();
+    let verdict = Verdict::new(
+        Standing::Stalled,
+        Reason::InvalidSpec,
+        format!(
+            "the stored object cannot be read ({why}); correct it, or apply the current custom resource definitions"
+        ),
+    );
+    let new = condition::conditions(&old, &verdict, generation, clock::now());
+    if new == old {
+        return Ok(());
+    }
+    let patch = serde_json::json!({
+        "metadata": {"resourceVersion": object.metadata.resource_version},
+        "status": {"observedGeneration": generation, "conditions": new},
+    });
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    within(KUBE_TIMEOUT, api.patch_status(name, &params, &Patch::Merge(&patch))).await??;
+    let head = BatchHead { metadata: object.metadata, ..BatchHead::default() };
+    events::transition(&context.recorder, &head, &old, &verdict).await;
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! The client: bulk jobs, their results, and organisations. Users are in [`crate::jumpcloud::users`].
+//!
+//! Guarantees:
+//! - [`JumpCloud::bulk_create`] and [`JumpCloud::bulk_update`] make one HTTP request, repeated only when
+//!   not one byte was sent, and end by the deadline given.
+//! - Reads are repeated as the module `retry` says, within [`ClientConfig::request_timeout`] for
+//!   each page.
+//! - Every HTTP request costs a token of the shared [`Throttle`].
+//!
+//! Dropping the future of a bulk request half-way leaves its outcome unknown: run it on a task of its own.
+//! A deadline less than the time for connecting (5 s) away can come while the
+//! connection is still being made, which is reported as unknown, too: nobody can tell.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Certificate, Method, Url};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::jumpcloud::auth::Credential;
+use crate::jumpcloud::delivery::Delivery;
+use crate::jumpcloud::endpoint::{Endpoint, Version};
+use crate::jumpcloud::error::{ConfigError, Error};
+use crate::jumpcloud::observe::{NoObserver, Observer};
+use crate::jumpcloud::paginate::{PAGE, Paging};
+use crate::jumpcloud::retry::{self, Effect};
+use crate::jumpcloud::throttle::{MAX_WAIT, Permit, Throttle, Throttled};
+use crate::jumpcloud::transport::{Call, Scheme, Settings, Transport};
+use crate::jumpcloud::wire::{Organization, Page, WorkResult, read_each};
+use crate::runtime::clock;
+
+const CREATION_SOURCE: HeaderName = HeaderName::from_static("creation-source");
+
+/// The most pages of one job's results: far beyond the 800 users of the largest job.
+const MAX_RESULT_PAGES: usize = 50;
+
+/// The most pages of a listing of organisations.
+const MAX_ORGANIZATION_PAGES: usize = 100;
+
+/// What a client is made of.
+#[derive(Clone)]
+pub struct ClientConfig {
+    /// Where the API is.
+    pub endpoint: Endpoint,
+    /// Who speaks.
+    pub credential: Credential,
+    /// Sent as `x-org-id`. Needed by administrators of several organisations; leave it out otherwise,
+    /// because some routes answer 403 to it.
+    pub organization: Option<String>,
+    /// Shared by all clients of this credential.
+    pub throttle: Throttle,
+    /// The time for one page of a read, waiting and repetitions included. Default 30 s.
+    pub request_timeout: Duration,
+    /// Trusted besides the roots of the system. Default none.
+    pub extra_roots: Vec<Certificate>,
+    /// Tunnels every `https` request. Default none; the environment is ignored.
+    pub proxy: Option<Url>,
+    /// Default `jumpcloud-operator/<version>`.
+    pub user_agent: String,
+    /// Is told about every HTTP request. Default nobody.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// A client of one organisation. Clones share everything.
+#[derive(Clone)]
+pub struct JumpCloud {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    endpoint: Endpoint,
+    transport: Transport,
+    throttle: Throttle,
+    request_timeout: Duration,
+}
+
+/// A bulk request: create or update.
+#[derive(Clone)]
+pub struct BulkRequest {
+    /// A JSON array of users, as the caller serialised and hashed it. At most 800 by JumpCloud's own
+    /// tools; the true limit is not known.
+    pub body: Bytes,
+    /// Whether the administrator is spared the mail with the job's results.
+    pub suppress_email: bool,
+    /// Create only: decides the state of users that declare none. `None` means `jumpcloud:bulk`.
+    pub creation_source: Option<&'static str>,
+}
+
+impl ClientConfig {
+    /// A configuration with defaults for everything else.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, credential: Credential, throttle: Throttle) -> Self {
+        Self {
+            endpoint,
+            credential,
+            organization: None,
+            throttle,
+            request_timeout: Duration::from_secs(30),
+            extra_roots: Vec::new(),
+            proxy: None,
+            user_agent: concat!("jumpcloud-operator/", env!("CARGO_PKG_VERSION")).to_owned(),
+            observer: Arc::new(NoObserver),
+        }
+    }
+}
+
+impl JumpCloud {
+    /// Builds a client; makes no request.
+    ///
+    /// # Errors
+    /// When the credential, the organisation or the user agent cannot be a header, or the HTTP library
+    /// refuses the certificates or the proxy.
+    pub fn new(config: ClientConfig) -> Result<Self, ConfigError> {
+        let headers = config.credential.headers(config.organization.as_deref())?;
+        let scheme = if config.endpoint.is_plain() { Scheme::PlainToo } else { Scheme::HttpsOnly };
+        let transport = Transport::new(Settings {
+            headers,
+            secret: config.credential.secret().clone(),
+            user_agent: config.user_agent,
+            extra_roots: config.extra_roots,
+            proxy: config.proxy,
+            scheme,
+            throttle: config.throttle.clone(),
+            observer: config.observer,
+        })?;
+        let inner = Inner {
+            endpoint: config.endpoint,
+            transport,
+            throttle: config.throttle,
+            request_timeout: config.request_timeout,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Waits for the right to make one bulk request, at most [`MAX_WAIT`].
+    ///
+    /// # Errors
+    /// [`Throttled`] at once when it would take longer.
+    pub async fn reserve(&self) -> Result<Permit, Throttled> {
+        self.inner.throttle.reserve().await
+    }
+
+    /// `POST /bulk/users`: starts a job that makes users.
+    pub async fn bulk_create(&self, permit: Permit, request: &BulkRequest, deadline: Instant) -> Delivery {
+        let call = self.bulk("POST /bulk/users", Method::POST, request).map(|mut call| {
+            if let Some(source) = request.creation_source {
+                call.headers.insert(CREATION_SOURCE, HeaderValue::from_static(source));
+            }
+            call
+        });
+        self.deliver(permit, call, deadline).await
+    }
+
+    /// `PATCH /bulk/users`: starts a job that changes users, each named by `id`.
+    pub async fn bulk_update(&self, permit: Permit, request: &BulkRequest, deadline: Instant) -> Delivery {
+        let call = self.bulk("PATCH /bulk/users", Method::PATCH, request);
+        self.deliver(permit, call, deadline).await
+    }
+
+    /// `GET /bulk/users/{job_id}/results`: the rows of a job, distinct by row id, the last seen state of
+    /// each. There may be fewer than were sent, and in any order, while the job runs.
+    ///
+    /// Reading stops after `expected` distinct rows, so that a full last page costs no empty one.
+    ///
+    /// # Errors
+    /// [`Error::is_not_found`] when JumpCloud does not know the job (any more).
+    pub async fn job_results(&self, job: &str, expected: usize) -> Result<Vec<WorkResult>, Error> {
+        let url = self.at(Version::V2, &["bulk", "users", job, "results"])?;
+        let call = Call::new("GET /bulk/users/{job_id}/results", Effect::Read, Method::GET, url);
+        let mut rows: Vec<WorkResult> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut paging = Paging::new(MAX_RESULT_PAGES);
+        loop {
+            let page = self.page(&call, paging).await?;
+            let received = page.items.len();
+            for row in read_each(call.route, page.items, |row| WorkResult::read(&row)) {
+                let place = row.id.as_ref().and_then(|id| places.get(id)).copied();
+                match place.and_then(|place| rows.get_mut(place)) {
+                    Some(known) => *known = row,
+                    None => {
+                        if let Some(id) = &row.id {
+                            places.insert(id.clone(), rows.len());
+                        }
+                        rows.push(row);
+                    }
+                }
+            }
+            match paging.next(received, page.total) {
+                Some(next) if rows.len() < expected => paging = next,
+                _ => return Ok(rows),
+            }
+        }
+    }
+
+    /// `GET /organizations`: the organisations that the credential can see.
+    ///
+    /// # Errors
+    /// When a page cannot be read; see [`Error`].
+    pub async fn organizations(&self) -> Result<Vec<Organization>, Error> {
+        let url = self.at(Version::V1, &["organizations"])?;
+        let call = Call::new("GET /organizations", Effect::Read, Method::GET, url).query("sort", "_id");
+        let mut found = Vec::new();
+        let mut paging = Some(Paging::new(MAX_ORGANIZATION_PAGES));
+        while let Some(current) = paging {
+            let page = self.page(&call, current).await?;
+            paging = current.next(page.items.len(), page.total);
+            found.extend(read_each(call.route, page.items, |item| Organization::read(&item)));
+        }
+        Ok(found)
+    }
+
+    /// `GET /organizations/{id}`: one organisation, with the state that new users get when the answer
+    /// says it.
+    ///
+    /// # Errors
+    /// [`Error::is_not_found`] when it does not exist for this credential.
+    pub async fn organization(&self, id: &str) -> Result<Organization, Error> {
+        let url = self.at(Version::V1, &["organizations", id])?;
+        let answer = self.call(&Call::new("GET /organizations/{id}", Effect::Read, Method::GET, url)).await?;
+        Organization::read(&answer).ok_or_else(|| unexpected("an organisation"))
+    }
+
+    /// The throttle that this client shares.
+    #[must_use]
+    pub fn throttle(&self) -> &Throttle {
+        &self.inner.throttle
+    }
+
+    fn bulk(&self, route: &'static str, method: Method, request: &BulkRequest) -> Result<Call, Error> {
+        let url = self.at(Version::V2, &["bulk", "users"])?;
+        let call = Call::new(route, Effect::Once, method, url).json(request.body.clone());
+        Ok(if request.suppress_email { call.query("suppressEmail", "true") } else { call })
+    }
+
+    async fn deliver(&self, permit: Permit, call: Result<Call, Error>, deadline: Instant) -> Delivery {
+        let call = match call {
+            Ok(call) => call,
+            Err(error) => return Delivery::of(Err(error)),
+        };
+        let inner = &self.inner;
+        let call = &call;
+        let mut permit = Some(permit);
+        let answer = retry::run(Effect::Once, deadline, |attempt| {
+            // One token: an attempt that did not reach JumpCloud does not count against its limits.
+            let permit = permit.take();
+            async move {
+                match inner.throttle.blocked_for() {
+                    Duration::ZERO => inner.transport.once(call, permit, attempt, deadline).await,
+                    retry_in => Err(Error::Throttled { retry_in }),
+                }
+            }
+        });
+        Delivery::of(answer.await)
+    }
+
+    /// Makes a request other than a bulk one, waiting for its token as [`MAX_WAIT`] allows.
+    pub(crate) async fn call(&self, call: &Call) -> Result<Value, Error> {
+        self.call_with_patience(call, MAX_WAIT).await
+    }
+
+    /// Reads a page. A listing that was begun is worth waiting for; its first page is not.
+    pub(crate) async fn page(&self, call: &Call, paging: Paging) -> Result<Page, Error> {
+        let call = call.clone().query("limit", &PAGE.to_string()).query("skip", &paging.skip().to_string());
+        let patience = if paging.is_first() { MAX_WAIT } else { self.inner.request_timeout };
+        let answer = self.call_with_patience(&call, patience).await?;
+        Page::read(answer).ok_or_else(|| unexpected("a list"))
+    }
+
+    /// Makes a request, waiting for its token for at most `patience` at each attempt.
+    async fn call_with_patience(&self, call: &Call, patience: Duration) -> Result<Value, Error> {
+        let inner = &self.inner;
+        let deadline = clock::monotonic() + inner.request_timeout;
+        retry::run(call.effect, deadline, |attempt| async move {
+            let left = deadline.saturating_duration_since(clock::monotonic());
+            let permit = inner.throttle.reserve_within(patience.min(left)).await?;
+            // Half of the time, so that an answer that does not come leaves time for another try.
+            let patient = clock::monotonic() + inner.request_timeout / 2;
+            inner.transport.once(call, Some(permit), attempt, deadline.min(patient)).await
+        })
+        .await
+    }
+
+    /// The address of a route.
+    pub(crate) fn at(&self, version: Version, segments: &[&str]) -> Result<Url, Error> {
+        Ok(self.inner.endpoint.at(version, segments)?)
+    }
+}
+
+/// A 2xx answer in JSON that is not `what`.
+pub(crate) fn unexpected(what: &str) -> Error {
+    Error::Decode { status: 200, detail: format!("expected {what}") }
+}
+
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The proxy's address may hold a password.
+        f.debug_struct("ClientConfig").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for JumpCloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JumpCloud").field("endpoint", &self.inner.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for BulkRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BulkRequest").field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,23 @@
+//! Who does not go smoothly in the demo. The reasons are in `demo-profile.json` and `deploy/samples/user-batch.yaml`; a demo in
+//! which they and this list differ fails.
+
+/// Users in `deploy/samples/user-batch.yaml`.
+pub(super) const DECLARED: usize = 250;
+
+/// Exists before the demo and is not the batch's: never sent, never touched.
+pub(super) const CONFLICT: &str = "grace.mbeki";
+
+/// Refused by JumpCloud for good, each with its words.
+pub(super) const REFUSED: [(&str, &str); 2] = [
+    ("ines.marino", "a user with this employeeIdentifier already exists"),
+    ("tariq.rahman", "relationships is not allowed"),
+];
+
+/// Fails the first time in a way that may pass, and is sent again by itself.
+pub(super) const SECOND_TIME: &str = "hana.takeda";
+
+/// Users of the create jobs, in order: lists of 100, and later the one that is sent again.
+pub(super) const JOBS: [usize; 4] = [100, 100, 49, 1];
+
+/// The operator's back-off before a user is sent again, seconds.
+pub(super) const BACK_OFF: i64 = 10;

@@ -1,0 +1,103 @@
+//! All the processes of the demo.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use devenv::control_plane::{ControlPlane, Options};
+
+use super::narrator::Narrator;
+use super::operator::{Operator, Recipe};
+use super::simulator::Simulator;
+
+/// What runs. Fields are dropped in this order: whoever calls goes before whoever answers.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) operator: Operator,
+    recipe: Recipe,
+    pub(super) simulator: Simulator,
+    pub(super) control_plane: ControlPlane,
+}
+
+impl Stage {
+    /// Starts everything, and applies what an administrator applies once per cluster.
+    pub(super) fn set(narrator: &Narrator) -> anyhow::Result<Self> {
+        let operator_binary = sibling("jumpcloud-operator")?;
+        let simulator_binary = sibling("jumpcloud-sim")?;
+
+        narrator.step(
+            "starting etcd and kube-apiserver: the real ones, on 127.0.0.1, with a folder of their own",
+        );
+        let control_plane = ControlPlane::start(Options::default())?;
+        narrator.step("starting the simulator in JumpCloud's place: jobs take 3 s, two users exist already");
+        let simulator = Simulator::start(&simulator_binary, &control_plane)?;
+
+        narrator.step(
+            "kubectl apply -k deploy/crd, then -k deploy/rbac: the kinds, and what the operator may do",
+        );
+        for folder in ["deploy/crd", "deploy/rbac"] {
+            let folder = repository()?.join(folder);
+            narrator.quote(&spoken(control_plane.kubectl().args(["apply", "-k"]).arg(folder))?);
+        }
+        let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
+        spoken(control_plane.kubectl().args(established))?;
+
+        narrator.step(
+            "starting the operator as ServiceAccount jumpcloud-operator, with these rights and no more",
+        );
+        let recipe = Recipe::new(operator_binary, &control_plane, simulator.url())?;
+        let operator = recipe.start(&control_plane)?;
+        narrator.line(&format!("pid {}, log {}", operator.process().pid(), operator.log().display()));
+        Ok(Self { operator, recipe, simulator, control_plane })
+    }
+
+    /// Fails when anything has ended by itself.
+    pub(super) fn check_running(&self) -> anyhow::Result<()> {
+        self.operator.process().check_running()?;
+        self.check_surroundings()
+    }
+
+    /// Starts the operator again when it has ended, as a Deployment does; fails when anything else has ended.
+    pub(super) fn keep_running(&mut self, narrator: &Narrator) -> anyhow::Result<()> {
+        self.check_surroundings()?;
+        if let Some(exit) = self.operator.process().wait_exit(Duration::ZERO)? {
+            narrator
+                .step(&format!("the operator has ended ({exit}); starting it again, as a Deployment would"));
+            self.operator = self.recipe.restart(&self.control_plane, &self.operator)?;
+            let (pid, admin) = (self.operator.process().pid(), self.operator.admin());
+            narrator.line(&format!("pid {pid}, metrics http://127.0.0.1:{admin}/metrics"));
+        }
+        Ok(())
+    }
+
+    fn check_surroundings(&self) -> anyhow::Result<()> {
+        self.simulator.process().check_running()?;
+        Ok(self.control_plane.check_running()?)
+    }
+}
+
+/// The root of the checkout that this was built from.
+pub(super) fn repository() -> anyhow::Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.canonicalize().with_context(|| format!("the checkout {} is gone; build again", root.display()))
+}
+
+/// Runs a command; its standard output, or an error with what it wrote to standard error.
+pub(super) fn spoken(command: &mut Command) -> anyhow::Result<String> {
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    if !output.status.success() {
+        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// An executable of this workspace, built by the same cargo into the same folder as we are.
+fn sibling(name: &str) -> anyhow::Result<PathBuf> {
+    let path = env::current_exe().context("cannot tell where this executable is")?.with_file_name(name);
+    if !path.is_file() {
+        bail!("{} is not there; run make build", path.display());
+    }
+    Ok(path)
+}

@@ -1,0 +1,77 @@
+//! The command line of the development environment: builds the control plane's binaries, keeps a control plane running,
+//! shows the operator at work.
+
+mod demo;
+mod ending;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use devenv::binaries::{Binaries, ControllerManagerBinary};
+use devenv::control_plane::{ControlPlane, ControllerManager, Controllers, Options};
+
+/// A real Kubernetes control plane on this machine, without containers.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build etcd, kube-apiserver, kube-controller-manager and kubectl, unless they are there.
+    Build,
+    /// Keep a control plane running until Ctrl-C.
+    Up {
+        /// Folder for data, logs and kubeconfig: new or empty, and removed at the end.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+    /// Show the operator at work on 250 users, with a simulated JumpCloud.
+    Demo,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Build => build(),
+        Command::Up { dir } => up(dir),
+        Command::Demo => demo::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the backtrace that RUST_BACKTRACE adds to a returned error: it buries what to do.
+            eprintln!("devenv: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build() -> anyhow::Result<()> {
+    let binaries = Binaries::locate_or_build()?;
+    for path in [&binaries.etcd, &binaries.kube_apiserver, &binaries.kubectl] {
+        println!("{}", path.display());
+    }
+    match binaries.controller_manager {
+        ControllerManagerBinary::Found(path) => println!("{}", path.display()),
+        ControllerManagerBinary::Absent(reason) => eprintln!("devenv: {reason}"),
+    }
+    Ok(())
+}
+
+fn up(directory: Option<PathBuf>) -> anyhow::Result<()> {
+    eprintln!("devenv: starting a control plane");
+    let control_plane = ControlPlane::start(Options { controllers: Controllers::Run, directory })?;
+    if let ControllerManager::Absent(reason) = control_plane.controller_manager() {
+        eprintln!("devenv: namespaces will not go away when deleted: {reason}");
+    }
+    eprintln!("devenv: {} is ready; in another terminal:", control_plane.server_url());
+    // Alone on standard output, for scripts that start this.
+    println!("export KUBECONFIG={}", control_plane.admin_kubeconfig().display());
+    eprintln!("devenv: kubectl is {}", control_plane.binaries().kubectl.display());
+    eprintln!("devenv: logs and audit.log are beside the kubeconfig; Ctrl-C ends it and removes all of it");
+    ending::wait(|| Ok(control_plane.check_running()?))?;
+    eprintln!("devenv: ending");
+    Ok(())
+}

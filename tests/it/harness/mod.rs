@@ -1,0 +1,8 @@
+//! What every test needs: a place, an operator, something to apply, a way to wait.
+
+pub mod manifests;
+pub mod operator;
+pub mod plane;
+pub mod truth;
+pub mod wait;
+pub mod world;

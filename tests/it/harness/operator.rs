@@ -1,0 +1,122 @@
+//! The operator as a process, with the permissions of `deploy/rbac`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use devenv::port::free_port;
+use devenv::supervised::{Program, Signal, Supervised};
+use serde_json::{Value, json};
+
+use super::plane::{apply, plane};
+
+/// A running operator.
+pub struct Operator {
+    process: Supervised,
+    admin: u16,
+}
+
+/// Flags that make tests quick; a test may replace them.
+pub const QUICK: &[(&str, &str)] = &[
+    ("--poll-min", "1s"),
+    ("--poll-max", "2s"),
+    ("--secret-poll-interval", "1s"),
+    ("--lease-duration", "3s"),
+    ("--lease-renew-deadline", "2s"),
+    ("--lease-retry-period", "1s"),
+    ("--submit-timeout", "1s"),
+    ("--unknown-quarantine", "2s"),
+];
+
+/// The flags of the command line where a test says nothing.
+pub const DEFAULTS: &[(&str, &str)] = &[("--secret-poll-interval", "1s")];
+
+impl Operator {
+    /// Starts one for `namespace`. `replica` tells logs apart.
+    pub fn start(namespace: &str, replica: &str, api_url: &str, flags: &[(&str, &str)]) -> Self {
+        let kubeconfig =
+            plane().service_account_kubeconfig(namespace, "jumpcloud-operator").expect("a token");
+        let admin = free_port().expect("a free port");
+        let log: PathBuf = plane().scratch().path().join(format!("operator-{namespace}-{replica}.log"));
+        let mut arguments: Vec<String> =
+            ["run", "--watch-namespace", namespace, "--lease-namespace", namespace].map(str::to_owned).into();
+        arguments.extend(["--allowed-api-url".to_owned(), api_url.to_owned()]);
+        arguments.extend(["--admin-address".to_owned(), format!("127.0.0.1:{admin}")]);
+        for (flag, value) in flags {
+            arguments.extend([(*flag).to_owned(), (*value).to_owned()]);
+        }
+        let program = Program::new("operator", env!("CARGO_BIN_EXE_jumpcloud-operator"), log)
+            .args(arguments)
+            .env("KUBECONFIG", kubeconfig)
+            .env("HOSTNAME", replica)
+            // Nobody listens there: whoever heeded it would reach nothing.
+            .env("HTTPS_PROXY", "http://127.0.0.1:9")
+            .env("HTTP_PROXY", "http://127.0.0.1:9")
+            .grace(Duration::from_secs(10));
+        Self { process: Supervised::spawn(program).expect("the operator starts"), admin }
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub fn kill(&self) {
+        self.signal(Signal::Kill);
+        let gone = self.process.wait_exit(Duration::from_secs(10)).expect("the supervisor answers");
+        assert!(gone.is_some(), "the operator survived SIGKILL");
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal).expect("the signal is sent");
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// Where it logs.
+    pub fn log_path(&self) -> &Path {
+        self.process.log_path()
+    }
+
+    /// Its metrics as text.
+    pub async fn metrics(&self) -> String {
+        let url = format!("http://127.0.0.1:{}/metrics", self.admin);
+        reqwest::get(url).await.expect("the admin server answers").text().await.expect("metrics are text")
+    }
+}
+
+/// Gives the ServiceAccount of `namespace` what `deploy/rbac` gives to the operator's own.
+pub fn grant(namespace: &str) {
+    let mut items = Vec::new();
+    for file in ["service_account.yaml", "operator.yaml", "leader_election.yaml"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/rbac").join(file);
+        let text = std::fs::read_to_string(path).expect("deploy/rbac is there");
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&text).expect("deploy/rbac is YAML");
+        items.extend(documents.into_iter().map(|document| moved(document, namespace)));
+    }
+    apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string());
+}
+
+/// The same object for another namespace; cluster-wide bindings get a name of their own.
+fn moved(mut object: Value, namespace: &str) -> Value {
+    if object.pointer("/metadata/namespace").is_some() {
+        object["metadata"]["namespace"] = namespace.into();
+    }
+    if object["kind"] == "ClusterRoleBinding" {
+        object["metadata"]["name"] = format!("jumpcloud-operator-{namespace}").into();
+    }
+    for subject in object.get_mut("subjects").and_then(Value::as_array_mut).into_iter().flatten() {
+        subject["namespace"] = namespace.into();
+    }
+    object
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let from = log.lines().count().saturating_sub(60);
+            let tail: Vec<&str> = log.lines().skip(from).collect();
+            eprintln!("--- the operator's log ends so ---\n{}", tail.join("\n"));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! A namespace with a simulator, a connection and, when wanted, an operator.
+
+use std::time::Duration;
+
+use devenv::audit::{Entry as AuditEntry, Mark as AuditMark};
+use jumpcloud_operator::api::user_batch::{JumpCloudUserBatch, JumpCloudUserBatchStatus};
+use jumpcloud_sim::{DEFAULT_KEY, Settings, Sim};
+use kube::api::Api;
+use serde_json::Value;
+
+use super::manifests;
+use super::operator::{Operator, grant};
+use super::plane::{apply, client_of, kubectl, plane};
+use super::wait::eventually;
+
+/// How long things may take that should be quick; generous, because test machines are slow and shared.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// One test's place.
+pub struct World {
+    /// The namespace.
+    pub namespace: String,
+    /// The simulator.
+    pub sim: Sim,
+    /// Whoever may do everything.
+    pub client: kube::Client,
+}
+
+impl World {
+    /// A namespace called `name` with the operator's permissions, a Secret and a connection `default`.
+    pub async fn new(name: &str, settings: Settings) -> Self {
+        let world = Self::bare(name, settings).await;
+        apply(&manifests::secret(name, DEFAULT_KEY).to_string());
+        apply(&manifests::connection(name, "default", world.sim.url()).to_string());
+        world
+    }
+
+    /// The same without Secret and connection.
+    pub async fn bare(name: &str, settings: Settings) -> Self {
+        let created = kubectl(&["create", "namespace", name], "");
+        assert!(created.success, "{}", created.text);
+        grant(name);
+        let client = client_of(plane().admin_kubeconfig()).await;
+        let sim = Sim::start(settings).await.expect("the simulator starts");
+        Self { namespace: name.to_owned(), sim, client }
+    }
+
+    /// Starts an operator for this namespace.
+    pub fn operator(&self, flags: &[(&str, &str)]) -> Operator {
+        self.replica("a", flags)
+    }
+
+    /// Starts one of several operators for this namespace.
+    pub fn replica(&self, replica: &str, flags: &[(&str, &str)]) -> Operator {
+        Operator::start(&self.namespace, replica, self.sim.url(), flags)
+    }
+
+    /// Applies a batch.
+    pub fn apply_batch(&self, name: &str, spec: &Value) {
+        apply(&manifests::batch(&self.namespace, name, spec).to_string());
+    }
+
+    /// The batches of this namespace.
+    pub fn batches(&self) -> Api<JumpCloudUserBatch> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The status of a batch.
+    pub async fn status(&self, name: &str) -> JumpCloudUserBatchStatus {
+        self.batches().get(name).await.expect("the batch is there").status.unwrap_or_default()
+    }
+
+    /// Waits until Ready has this reason for the current generation; returns the status.
+    pub async fn reason(&self, name: &str, reason: &str) -> JumpCloudUserBatchStatus {
+        self.reason_within(name, reason, PATIENCE).await
+    }
+
+    /// The same with a limit.
+    pub async fn reason_within(&self, name: &str, reason: &str, limit: Duration) -> JumpCloudUserBatchStatus {
+        eventually(&format!("reason {reason} of {name}"), limit, async || {
+            let batch = self.batches().get(name).await.map_err(|e| e.to_string())?;
+            let status = batch.status.unwrap_or_default();
+            let current = status.observed_generation == batch.metadata.generation;
+            let ready = status.conditions.iter().find(|c| c.type_ == "Ready");
+            match ready {
+                Some(ready) if current && ready.reason == reason => Ok(status),
+                Some(ready) => Err(format!("{} {} {}", ready.status, ready.reason, ready.message)),
+                None => Err("no condition".to_owned()),
+            }
+        })
+        .await
+    }
+
+    /// Waits until the connection is Ready with this reason; returns the message.
+    pub async fn connection_reason(&self, name: &str, reason: &str) -> String {
+        let api: Api<jumpcloud_operator::api::connection::JumpCloudConnection> =
+            Api::namespaced(self.client.clone(), &self.namespace);
+        eventually(&format!("reason {reason} of connection {name}"), PATIENCE, async || {
+            let status = api.get(name).await.map_err(|e| e.to_string())?.status.unwrap_or_default();
+            match status.conditions.iter().find(|c| c.type_ == "Ready") {
+                Some(ready) if ready.reason == reason => Ok(ready.message.clone()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await
+    }
+
+    /// kubectl in this namespace.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        let printed = kubectl(&[&["--namespace", &self.namespace], arguments].concat(), "");
+        assert!(printed.success, "{arguments:?}: {}", printed.text);
+        printed.text
+    }
+
+    /// What the operator of this namespace asked of the API server since `mark`.
+    pub fn requests(&self, mark: AuditMark) -> Vec<AuditEntry> {
+        let user = format!("system:serviceaccount:{}:jumpcloud-operator", self.namespace);
+        let entries = plane().audit().since(mark).expect("the audit log");
+        entries.into_iter().filter(|entry| entry.user == user).collect()
+    }
+
+    /// Writes among them, but for the lease.
+    pub fn writes(&self, mark: AuditMark) -> Vec<AuditEntry> {
+        let reading = ["get", "list", "watch"];
+        self.requests(mark)
+            .into_iter()
+            .filter(|entry| !reading.contains(&entry.verb.as_str()) && entry.resource != "leases")
+            .collect()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // Others need the room; nobody waits for it.
+        let namespace = ["delete", "namespace", &self.namespace, "--wait=false"];
+        kubectl(&namespace, "");
+        kubectl(&["delete", "clusterrolebinding", &format!("jumpcloud-operator-{}", self.namespace)], "");
+    }
+}

@@ -1,0 +1,25 @@
+//! The operator as its own process, under its own ServiceAccount, against a real API server and the
+//! simulator: everything that people do with kubectl.
+//!
+//! One control plane serves all tests of this binary; every test has a namespace, a simulator and an
+//! operator of its own.
+#![expect(clippy::disallowed_methods, reason = "a real cluster keeps real time")]
+
+#[cfg(test)]
+mod canary;
+#[cfg(test)]
+mod cel;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod create;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod lease;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod rest;

@@ -1,0 +1,7 @@
+//! Requests as read, answers as given, replies as sent.
+
+pub(crate) mod answer;
+pub(crate) mod call;
+pub(crate) mod reply;
+pub(crate) mod serve;
+mod wire;

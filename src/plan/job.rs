@@ -34,7 +34,27 @@ enum Said {
 struct Reading {
     members: BTreeMap<String, Said>,
     nameless: Vec<Said>,
+    /// How many of these report success for a user id that no look has found.
+    invisible: usize,
     shown: usize,
+}
+
+impl Reading {
+    /// What is said of a member. Rows that name nobody speak for all members without a row of their
+    /// own, if they all say the same and there is one for each.
+    fn of(&self, job: &Submission, name: &str) -> Said {
+        if let Some(said) = self.members.get(&fold(name)) {
+            return said.clone();
+        }
+        match self.nameless.split_first() {
+            Some((first, others))
+                if self.shown == job.members.len() && others.iter().all(|said| said == first) =>
+            {
+                first.clone()
+            }
+            _ => Said::Nothing,
+        }
+    }
 }
 
 /// Decides what an accepted job needs.
@@ -111,11 +131,16 @@ fn read(job: &Submission, answer: &JobAnswer, context: &Context<'_>) -> Reading 
         .filter_map(|key| Some((context.facts.users.get(key)?, key)))
         .flat_map(|(look, key)| look.found.iter().map(move |user| (user.id.as_str(), key)))
         .collect();
-    let mut reading = Reading { members: BTreeMap::new(), nameless: Vec::new(), shown: 0 };
+    let mut reading = Reading { members: BTreeMap::new(), nameless: Vec::new(), invisible: 0, shown: 0 };
     for row in answer.rows.iter().flatten() {
         let by_name = row.usernames.iter().map(|name| fold(name)).find(|name| keys.contains(name));
-        let by_email =
-            || row.emails.iter().find_map(|e| emails.get(e.to_lowercase().as_str()).map(|k| (*k).clone()));
+        let by_email = || {
+            row.emails.iter().find_map(|email| match emails.get(email.to_lowercase().as_str()) {
+                Some(key) => Some((*key).clone()),
+                // The row was changed or taken off since: the fingerprint still tells.
+                None => job.member_with(email),
+            })
+        };
         let by_id = || row.ids.iter().find_map(|id| ids.get(id.as_str()).map(|k| (*k).clone()));
         match by_name.or_else(by_email).or_else(by_id) {
             Some(key) => {
@@ -126,7 +151,10 @@ fn read(job: &Submission, answer: &JobAnswer, context: &Context<'_>) -> Reading 
                     *entry = new;
                 }
             }
-            None if row.usernames.is_empty() && row.emails.is_empty() => reading.nameless.push(said(row)),
+            None if row.usernames.is_empty() && row.emails.is_empty() => {
+                reading.invisible += usize::from(row.word == Word::Finished && !row.ids.is_empty());
+                reading.nameless.push(said(row));
+            }
             None => {}
         }
     }
@@ -150,7 +178,7 @@ fn settle(
     context: &Context<'_>,
 ) -> Option<Vec<super::submission::Settled>> {
     let sights = job.sights(context);
-    let said_of = |name: &String| reading.members.get(&fold(name)).cloned().unwrap_or(Said::Nothing);
+    let said_of = |name: &String| reading.of(job, name);
     let absent: Vec<&String> =
         job.members.iter().filter(|name| matches!(sights.get(name), Some(Sight::Absent) | None)).collect();
     let unexplained = absent.iter().filter(|name| said_of(name) == Said::Nothing).count();
@@ -170,6 +198,7 @@ fn settle(
     // be theirs, and every nameless success has its user; otherwise that user is not visible yet.
     let explained = unexplained <= nameless_failures
         && nameless_successes <= present
+        && reading.invisible == 0
         && !reading.nameless.contains(&Said::Open);
     // Nameless successes speak for the present ones when there are enough of them.
     let vouched = present <= nameless_successes;

@@ -229,6 +229,15 @@ impl Submission {
             .collect()
     }
 
+    /// The member that was sent with this e-mail address, as a folded username.
+    pub(super) fn member_with(&self, email: &str) -> Option<String> {
+        self.members
+            .iter()
+            .zip(&self.identities)
+            .find(|(name, expected)| identity(&self.nonce, name, email) == **expected)
+            .map(|(name, _)| fold(name))
+    }
+
     /// A result for every member.
     pub(super) fn all(&self, fate: impl Fn(&String) -> Fate) -> Vec<Settled> {
         self.members

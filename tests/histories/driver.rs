@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use jumpcloud_operator::api::user_status::JumpCloudUserBatchStatus;
 use jumpcloud_operator::plan::facts::{Connection, ConnectionFact, FailedRead, Outcome, Read};
 use jumpcloud_operator::plan::policy::{Policy, after};
 use jumpcloud_operator::plan::step::{Commit, Step};
@@ -297,7 +298,9 @@ impl World {
             return self.wake(process, MINUTE);
         }
         if self.mutant == Some(Mutant::Restless) {
-            self.api.status_writes += 1;
+            let progress = Some(format!("seen at {now}"));
+            let status = JumpCloudUserBatchStatus { progress, ..(*pass.object.status).clone() };
+            let _ = self.api.patch_status(Basis::Whatever, &status, now);
         }
         if it.again {
             self.wake(process, 5);

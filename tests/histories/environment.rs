@@ -76,13 +76,15 @@ pub struct Environment {
     pub manifest: Manifest,
     /// Every row that ever was in it.
     pub rows: Vec<Row>,
+    /// How often the connection has changed.
+    pub switches: u64,
     counter: u64,
 }
 
 impl Environment {
     /// The world around an object of this manifest.
     pub fn of(manifest: Manifest, max_jobs: u32) -> Self {
-        Self { link: Link::Ready, max_jobs, rows: manifest.rows.clone(), manifest, counter: 0 }
+        Self { link: Link::Ready, max_jobs, rows: manifest.rows.clone(), manifest, switches: 0, counter: 0 }
     }
 }
 
@@ -121,7 +123,10 @@ impl World {
                 self.environment.manifest.paused = paused;
                 self.api.edit(&self.environment.manifest, now);
             }
-            Action::Link(link) => self.environment.link = link,
+            Action::Link(link) => {
+                self.environment.link = link;
+                self.environment.switches += 1;
+            }
             Action::OthersCreate { username, email } => self.others_create(username, email),
             Action::OthersDelete => {
                 let present: Vec<usize> = (0..self.jumpcloud.users.len())

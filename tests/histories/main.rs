@@ -28,6 +28,7 @@ mod world;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::invariants::Violation;
+use crate::mutant::Mutant;
 use crate::profile::{PROFILES, Profile};
 
 /// Histories of each profile in a run; `HISTORIES` asks for another number.
@@ -82,4 +83,46 @@ fn replay() {
     let seed = setting("HISTORY_SEED").unwrap_or(1);
     let found = history::check(profile::named(&name), seed, None, setting("HISTORY_SEED").is_some());
     assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Wrong drivers: the profile that catches each, and the rules of which it breaks at least one.
+const WRONG: [(Mutant, &str, &[&str]); 15] = [
+    (Mutant::SkipSwap, "calm", &["I2"]),
+    (Mutant::SendAgainOnUnknown, "lossy", &["I1", "I2"]),
+    (Mutant::TimeoutIsRefusal, "lossy", &["I1", "I3"]),
+    (Mutant::ServerErrorIsRejection, "lossy", &["I3", "I5"]),
+    (Mutant::ForgetJobId, "calm", &["I3"]),
+    (Mutant::IgnoreSubmitBy, "replicas", &["I2"]),
+    (Mutant::NoQuarantine, "lossy", &["I1"]),
+    (Mutant::OverwriteStatus, "replicas", &["I1", "I2", "I3"]),
+    (Mutant::ConflictIsSuccess, "replicas", &["I1", "I2"]),
+    (Mutant::NoLookUp, "calm", &["look"]),
+    (Mutant::SameNonce, "calm", &["I2"]),
+    (Mutant::UntestedRecord, "replicas", &["I1", "I3", "I5"]),
+    (Mutant::RefusalIsRejection, "lossy", &["I5"]),
+    (Mutant::WallClockOnly, "skewed", &["I1"]),
+    (Mutant::Restless, "calm", &["I4"]),
+];
+
+/// Histories within which each of them must be caught.
+const CAUGHT_WITHIN: u64 = 250;
+
+#[test]
+fn every_wrong_driver_is_caught() {
+    let mut missed = Vec::new();
+    for (mutant, name, rules) in WRONG {
+        let profile = profile::named(name);
+        let caught = (0..CAUGHT_WITHIN).find_map(|seed| {
+            let found = history::check(profile, seed, Some(mutant), false);
+            let hit = found.into_iter().find(|violation| rules.contains(&violation.rule))?;
+            Some((seed, hit))
+        });
+        match caught {
+            Some((seed, hit)) => {
+                println!("{mutant:?}: {} after {} histories: {}", hit.rule, seed + 1, hit.text)
+            }
+            None => missed.push(mutant),
+        }
+    }
+    assert!(missed.is_empty(), "not caught within {CAUGHT_WITHIN} histories: {missed:?}");
 }

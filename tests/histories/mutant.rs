@@ -31,6 +31,6 @@ pub enum Mutant {
     RefusalIsRejection,
     /// Trusts the wall clock alone.
     WallClockOnly,
-    /// Wakes up without need.
+    /// Notes in status that it was there.
     Restless,
 }

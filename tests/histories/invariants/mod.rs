@@ -1,6 +1,7 @@
 //! What must hold of every history. Checked from JumpCloud's own truth, the ledger of the wire and
 //! the versions of the object; never from what the planner says about itself.
 
+mod frugal;
 mod healed;
 mod intended;
 mod once;
@@ -40,6 +41,7 @@ pub fn check(history: &History) -> Vec<Violation> {
         ("I3", recorded::check(history)),
         ("I4", quiet::check(history)),
         ("I5", truth::check(history)),
+        ("I8", frugal::check(history)),
         ("requested", requested::check(history)),
         ("heals", healed::check(history)),
         ("shape", shape::check(history)),

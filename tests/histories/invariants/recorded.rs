@@ -1,4 +1,4 @@
-//! I3: every accepted job is recorded, adopted or reported unknown.
+//! I3: every accepted job is recorded, adopted or reported unknown; and a record names its own job.
 
 use jumpcloud_operator::api::user_status::reason;
 
@@ -8,13 +8,24 @@ use crate::clock::MINUTE;
 use crate::history::History;
 use crate::jumpcloud::Job;
 
-/// All jobs that got lost.
+/// All jobs that got lost, and all records that name another request's job.
 pub fn check(history: &History) -> Vec<String> {
     let Some(object) = history.object() else { return Vec::new() };
     let jobs = history.world.jumpcloud.jobs.iter();
     jobs.filter(|job| job.uid == object.uid && !history.lost_since(job.uid, history.intended(job)))
         .filter_map(|job| problem(history, job))
+        .chain(mistaken(history, object.uid))
         .collect()
+}
+
+fn mistaken(history: &History, uid: u32) -> Option<String> {
+    let jobs = &history.world.jumpcloud.jobs;
+    history
+        .versions(uid)
+        .flat_map(|(_, object)| object.status.submissions.iter().filter_map(|record| record.known()))
+        .filter_map(|record| Some((record, record.job_id.as_ref()?)))
+        .find(|(record, id)| !jobs.iter().any(|job| job.id == **id && job.nonce == record.nonce))
+        .map(|(record, id)| format!("{id} is recorded as the job of {}", record.nonce))
 }
 
 fn problem(history: &History, job: &Job) -> Option<String> {

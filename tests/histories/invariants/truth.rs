@@ -7,7 +7,7 @@ use super::failure;
 use crate::api_server::Object;
 use crate::clock::{Ms, SECOND};
 use crate::history::History;
-use crate::jumpcloud::User;
+use crate::jumpcloud::{Naming, User};
 use crate::manifest::Flaw;
 
 /// All lines of the final status that are not so.
@@ -48,9 +48,13 @@ fn wrongly_created(history: &History, object: &Object, line: &UserStatus) -> Opt
             .versions(object.uid)
             .flat_map(|(_, object)| object.status.submissions.iter().filter_map(|record| record.known()))
             .any(|record| record.phase == Phase::Unknown && record.members.contains(&line.username));
-    // JumpCloud itself said that it had made a user of that name, whoever this one is by now.
+    // JumpCloud itself said that it had made a user of that name, whoever this one is by now; or it
+    // named nobody, and the rule of elimination holds.
     let jobs = history.world.jumpcloud.jobs.iter().filter(|job| job.uid == object.uid);
-    let said = jobs.flat_map(|job| &job.rows).any(|row| row.username == line.username && row.succeeded());
+    let said = jobs.flat_map(|job| &job.rows).any(|row| {
+        let nameless = matches!(row.naming, Naming::Nameless | Naming::Id);
+        row.username == line.username && (row.succeeded() || nameless)
+    });
     (!ours && !taken_over && !said)
         .then(|| format!("{} is Created and was made by somebody else", line.username))
 }

@@ -129,6 +129,7 @@ fn again(context: &Context) -> Action {
     Action::requeue(clock::jittered(context.secret_poll_interval).max(Duration::from_millis(100)))
 }
 
+/// The errors say status and kind without JumpCloud's words: those may repeat what was sent.
 /// `named` says that the spec names an organisation, which goes out with every request.
 async fn ask(client: &crate::jumpcloud::client::JumpCloud, named: bool) -> Finding {
     match client.organizations().await {
@@ -139,19 +140,14 @@ async fn ask(client: &crate::jumpcloud::client::JumpCloud, named: bool) -> Findi
                 .collect(),
         ),
         Err(error) if error.is_credentials() || error.is_redirect() => {
-            Finding::CredentialRefused(said(&error))
+            Finding::CredentialRefused(error.to_string())
         }
         // JumpCloud answers so when x-org-id is malformed, or names an organisation out of reach.
         Err(error) if named && matches!(error.status(), Some(400 | 404)) => {
             Finding::Organizations(Vec::new())
         }
-        Err(error) => Finding::Unreachable(said(&error)),
+        Err(error) => Finding::Unreachable(error.to_string()),
     }
-}
-
-/// The error with the vendor's own words, where there are any; cleaned before it is shown.
-fn said(error: &crate::jumpcloud::error::Error) -> String {
-    error.message().map_or_else(|| error.to_string(), |words| format!("{error}: {words}"))
 }
 
 /// Writes the status, when it says anything new.

@@ -7,7 +7,7 @@ use jumpcloud_sim::{FaultRule, Route, Settings};
 use serde_json::json;
 
 use crate::harness::manifests::plain_users;
-use crate::harness::operator::QUICK;
+use crate::harness::operator::{FRAGILE, Operator, QUICK};
 use crate::harness::truth::{assert_single_create, assert_true, existing};
 use crate::harness::wait::eventually;
 use crate::harness::world::World;
@@ -43,7 +43,7 @@ async fn killed_at(moment: usize) {
     let pause = Duration::from_millis(15 * (moment % 4) as u64);
     let name = format!("crash-{moment}");
     let world = World::new(&name, settings()).await;
-    let first = world.replica("a", QUICK);
+    let first = world.replica("a", FRAGILE);
     world.connection_reason("default", "Succeeded").await;
     let before = requests(&world);
     let users = plain_users("c", USERS);
@@ -55,13 +55,16 @@ async fn killed_at(moment: usize) {
     .await;
     tokio::time::sleep(pause).await;
     first.kill();
-    let second = world.replica("b", QUICK);
-    let status = world.reason_within("users", "Succeeded", LIMIT).await;
+    let mut second = Some(world.replica("b", FRAGILE));
+    let status = eventually("the end", LIMIT, async || {
+        second = second.take().map(Operator::keep);
+        world.succeeded("users").await
+    })
+    .await;
     assert_eq!(existing(&world.sim).len(), USERS);
     assert_true(&world.sim, &status);
     assert_single_create(&world.sim, settled_by_looking);
     assert_eq!(status.submissions, Vec::new());
-    drop(second);
 }
 
 fn requests(world: &World) -> usize {

@@ -13,10 +13,33 @@ use super::plane::{apply, plane};
 pub struct Operator {
     process: Supervised,
     admin: u16,
+    command: Command,
+}
+
+/// How it was started.
+#[derive(Clone)]
+struct Command {
+    arguments: Vec<String>,
+    kubeconfig: PathBuf,
+    log: PathBuf,
+    replica: String,
 }
 
 /// Flags that make tests quick; a test may replace them.
 pub const QUICK: &[(&str, &str)] = &[
+    ("--poll-min", "1s"),
+    ("--poll-max", "2s"),
+    ("--secret-poll-interval", "1s"),
+    ("--lease-duration", "15s"),
+    ("--lease-renew-deadline", "12s"),
+    ("--lease-retry-period", "1s"),
+    ("--submit-timeout", "1s"),
+    ("--unknown-quarantine", "2s"),
+];
+
+/// The flags of the crash bars: a lease so short that a busy machine may lose it by itself, so whoever
+/// uses them lets [`Operator::keep`] start the operator again, as a kubelet would.
+pub const FRAGILE: &[(&str, &str)] = &[
     ("--poll-min", "1s"),
     ("--poll-max", "2s"),
     ("--secret-poll-interval", "1s"),
@@ -35,24 +58,28 @@ impl Operator {
     pub fn start(namespace: &str, replica: &str, api_url: &str, flags: &[(&str, &str)]) -> Self {
         let kubeconfig =
             plane().service_account_kubeconfig(namespace, "jumpcloud-operator").expect("a token");
-        let admin = free_port().expect("a free port");
-        let log: PathBuf = plane().scratch().path().join(format!("operator-{namespace}-{replica}.log"));
+        let log = plane().scratch().path().join(format!("operator-{namespace}-{replica}.log"));
         let mut arguments: Vec<String> =
             ["run", "--watch-namespace", namespace, "--lease-namespace", namespace].map(str::to_owned).into();
         arguments.extend(["--allowed-api-url".to_owned(), api_url.to_owned()]);
-        arguments.extend(["--admin-address".to_owned(), format!("127.0.0.1:{admin}")]);
         for (flag, value) in flags {
             arguments.extend([(*flag).to_owned(), (*value).to_owned()]);
         }
-        let program = Program::new("operator", env!("CARGO_BIN_EXE_jumpcloud-operator"), log)
-            .args(arguments)
-            .env("KUBECONFIG", kubeconfig)
-            .env("HOSTNAME", replica)
+        Self::of(Command { arguments, kubeconfig, log, replica: replica.to_owned() })
+    }
+
+    fn of(command: Command) -> Self {
+        let admin = free_port().expect("a free port");
+        let program = Program::new("operator", env!("CARGO_BIN_EXE_jumpcloud-operator"), &command.log)
+            .args(command.arguments.clone())
+            .args(["--admin-address".to_owned(), format!("127.0.0.1:{admin}")])
+            .env("KUBECONFIG", &command.kubeconfig)
+            .env("HOSTNAME", &command.replica)
             // Nobody listens there: whoever heeded it would reach nothing.
             .env("HTTPS_PROXY", "http://127.0.0.1:9")
             .env("HTTP_PROXY", "http://127.0.0.1:9")
             .grace(Duration::from_secs(10));
-        Self { process: Supervised::spawn(program).expect("the operator starts"), admin }
+        Self { process: Supervised::spawn(program).expect("the operator starts"), admin, command }
     }
 
     /// SIGKILL, and waits until it is gone.
@@ -60,6 +87,14 @@ impl Operator {
         self.signal(Signal::Kill);
         let gone = self.process.wait_exit(Duration::from_secs(10)).expect("the supervisor answers");
         assert!(gone.is_some(), "the operator survived SIGKILL");
+    }
+
+    /// Starts it again with the same flags when it has ended by itself.
+    pub fn keep(self) -> Self {
+        match self.process.wait_exit(Duration::ZERO).expect("the supervisor answers") {
+            None => self,
+            Some(_) => Self::of(self.command.clone()),
+        }
     }
 
     /// Sends a signal.

@@ -77,18 +77,25 @@ impl World {
 
     /// The same with a limit.
     pub async fn reason_within(&self, name: &str, reason: &str, limit: Duration) -> JumpCloudUserBatchStatus {
-        eventually(&format!("reason {reason} of {name}"), limit, async || {
-            let batch = self.batches().get(name).await.map_err(|e| e.to_string())?;
-            let status = batch.status.unwrap_or_default();
-            let current = status.observed_generation == batch.metadata.generation;
-            let ready = status.conditions.iter().find(|c| c.type_ == "Ready");
-            match ready {
-                Some(ready) if current && ready.reason == reason => Ok(status),
-                Some(ready) => Err(format!("{} {} {}", ready.status, ready.reason, ready.message)),
-                None => Err("no condition".to_owned()),
-            }
-        })
-        .await
+        eventually(&format!("reason {reason} of {name}"), limit, async || self.has_reason(name, reason).await)
+            .await
+    }
+
+    /// The status when Ready is `Succeeded` for the current generation, else what it says.
+    pub async fn succeeded(&self, name: &str) -> Result<JumpCloudUserBatchStatus, String> {
+        self.has_reason(name, "Succeeded").await
+    }
+
+    async fn has_reason(&self, name: &str, reason: &str) -> Result<JumpCloudUserBatchStatus, String> {
+        let batch = self.batches().get(name).await.map_err(|e| e.to_string())?;
+        let status = batch.status.unwrap_or_default();
+        let current = status.observed_generation == batch.metadata.generation;
+        let ready = status.conditions.iter().find(|c| c.type_ == "Ready");
+        match ready {
+            Some(ready) if current && ready.reason == reason => Ok(status),
+            Some(ready) => Err(format!("{} {} {}", ready.status, ready.reason, ready.message)),
+            None => Err("no condition".to_owned()),
+        }
     }
 
     /// Waits until the connection is Ready with this reason; returns the message.

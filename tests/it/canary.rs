@@ -181,6 +181,6 @@ fn proves_something(seen: &[(&str, String)], namespace: &str) {
 }
 
 fn around(text: &str, at: usize) -> String {
-    let start: String = text[..at].chars().rev().take(300).collect();
-    start.chars().rev().chain(text[at..].chars().take(200)).collect()
+    let start: String = text.get(..at).unwrap_or_default().chars().rev().take(300).collect();
+    start.chars().rev().chain(text.get(at..).unwrap_or_default().chars().take(200)).collect()
 }

@@ -198,7 +198,7 @@ fn validate_agrees_with_the_api_server() {
     for (i, case) in cases.iter().enumerate() {
         match (found.get(&i), case.refusal.is_empty()) {
             (Some(problems), true) => {
-                wrong.push(format!("{}: refused offline alone: {problems:?}", case.what))
+                wrong.push(format!("{}: refused offline alone: {problems:?}", case.what));
             }
             (None, false) => wrong.push(format!("{}: accepted offline alone", case.what)),
             (Some(_), false) | (None, true) => {}

@@ -32,7 +32,7 @@ fn full_users(prefix: &str, count: usize) -> Vec<Value> {
     for row in &mut rows {
         let rest = row.to_string().len() + r#","description":"""#.len();
         row["description"] = "d".repeat(ROW - rest).into();
-        assert_eq!((row.as_object().map(|fields| fields.len()), row.to_string().len()), (Some(20), ROW));
+        assert_eq!((row.as_object().map(serde_json::Map::len), row.to_string().len()), (Some(20), ROW));
     }
     rows
 }

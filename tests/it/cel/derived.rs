@@ -188,7 +188,7 @@ fn sample(schema: &Value) -> Value {
         Some("integer") => json!(7),
         Some("string") if schema["format"] == "date-time" => json!("2027-01-04T09:00:00Z"),
         Some("string") => {
-            json!(schema["pattern"].as_str().map_or("sample".to_owned(), |p| (forms(p).good)(16)))
+            json!(schema["pattern"].as_str().map_or_else(|| "sample".to_owned(), |p| (forms(p).good)(16)))
         }
         other => panic!("no sample is known for {other:?}"),
     }
@@ -215,10 +215,10 @@ fn forms(pattern: &str) -> Forms {
             ],
         },
         "^[-._a-zA-Z0-9]+$" => {
-            Forms { good: |n| "a.-_".repeat(n)[..n].to_owned(), bad: &["a key", "a/b", "ä"] }
+            Forms { good: |n| "a.-_".chars().cycle().take(n).collect(), bad: &["a key", "a/b", "ä"] }
         }
         "^[A-Za-z0-9-]+$" => {
-            Forms { good: |n| "a1-B".repeat(n)[..n].to_owned(), bad: &["a_b", "a b", "a\nb"] }
+            Forms { good: |n| "a1-B".chars().cycle().take(n).collect(), bad: &["a_b", "a b", "a\nb"] }
         }
         "^([0-9]+(h|m|s))+$" => Forms {
             good: |n| format!("{}1s", "0".repeat(n - 2)),

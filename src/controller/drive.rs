@@ -211,7 +211,10 @@ impl<'a> Pass<'a> {
         let Some(sent) = send(&self.context.shutdown, to, *armed, desired).await else { return false };
         self.facts.armed = None;
         if let Outcome::Refused { message } = &sent.outcome {
-            let until = self.context.memory.failed(self.object.uid(), message, sent.retry_in(), clock::now());
+            // The vendor's words may repeat any row of the request.
+            let message = clean::message(message, desired.rows.iter().map(|row| &row.fields));
+            let until =
+                self.context.memory.failed(self.object.uid(), &message, sent.retry_in(), clock::now());
             let connection = &self.object.batch.spec.connection_ref.name;
             let epoch = self.context.connections.epoch(self.namespace, connection);
             self.context.memory.hold(self.object.uid(), until, epoch);

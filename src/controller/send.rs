@@ -17,7 +17,6 @@ use crate::plan::desired::Desired;
 use crate::plan::facts::Outcome;
 use crate::runtime::clock;
 use crate::runtime::shutdown::Shutdown;
-use crate::users::clean;
 
 /// What came of a request.
 pub struct Sent {
@@ -97,7 +96,7 @@ fn refused(refusal: &Refusal) -> Outcome {
             format!("JumpCloud refuses the request ({status}): {message}")
         }
     };
-    Outcome::Refused { message: clean::message(&text, None) }
+    Outcome::Refused { message: text }
 }
 
 impl Sent {

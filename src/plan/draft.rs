@@ -14,6 +14,7 @@ use crate::api::submission::{Operation, Recorded, Submission};
 use crate::api::user_status::{
     Failure, InventoryEntry, JumpCloudUserBatchStatus, LastHandled, SettledJob, reason,
 };
+use crate::users::clean;
 use crate::users::row::{DesiredRow, fold};
 
 /// Most settled jobs that are kept.
@@ -61,11 +62,12 @@ impl Draft {
     /// Dissolves a request into the results of its users.
     pub fn settle(&mut self, request: &Submission, results: &[Settled], desired: &Desired, now: Timestamp) {
         self.status.submissions.retain(|record| record.nonce() != Some(&request.nonce));
+        let shared = shared_messages(results, desired);
         let mut succeeded = 0;
         for settled in results {
             let row = desired.rows.iter().find(|row| row.key() == fold(&settled.username));
             succeeded += u32::from(matches!(settled.fate, Fate::Created { .. }));
-            self.record(request, settled, row, desired, now);
+            self.record(request, settled, row, &shared, desired, now);
         }
         if results.iter().all(|settled| settled.fate == Fate::Released) {
             return;
@@ -93,6 +95,7 @@ impl Draft {
         request: &Submission,
         settled: &Settled,
         row: Option<&DesiredRow>,
+        shared: &BTreeMap<&str, String>,
         desired: &Desired,
         now: Timestamp,
     ) {
@@ -117,7 +120,10 @@ impl Draft {
                 if *may_appear {
                     failure.unknown_time.get_or_insert_with(|| request.intent_time.to_string());
                 }
-                let message = crate::users::clean::message(message, sent.map(|row| &row.fields));
+                let message = shared
+                    .get(message.as_str())
+                    .cloned()
+                    .unwrap_or_else(|| clean::message(message, sent.map(|row| &row.fields)));
                 self.news.insert(
                     key,
                     News { reason: Some(reason), message: Some(message), job_id, live_state: None },
@@ -238,4 +244,23 @@ impl Draft {
             .flat_map(|s| s.members.iter().map(|m| fold(m)))
             .collect()
     }
+}
+
+/// What several users are told alike, such as why a whole request was rejected, may be about any of
+/// them: it is cleaned of the values of all.
+fn shared_messages<'a>(results: &'a [Settled], desired: &Desired) -> BTreeMap<&'a str, String> {
+    let mut told: BTreeMap<&str, usize> = BTreeMap::new();
+    for settled in results {
+        if let Fate::Failed { message, .. } = &settled.fate {
+            *told.entry(message).or_default() += 1;
+        }
+    }
+    told.retain(|_, users| *users > 1);
+    if told.is_empty() {
+        return BTreeMap::new();
+    }
+    let members: BTreeSet<String> = results.iter().map(|settled| fold(&settled.username)).collect();
+    let rows: Vec<_> =
+        desired.rows.iter().filter(|row| members.contains(&row.key())).map(|row| &row.fields).collect();
+    told.into_keys().map(|text| (text, clean::message(text, rows.iter().copied()))).collect()
 }

@@ -180,7 +180,7 @@ pub enum Outcome {
     Accepted,
     /// JumpCloud did nothing. The members may be sent again when the cause is gone.
     Refused {
-        /// What was in the way, fit for a condition.
+        /// What was in the way; not yet cleaned of personal data.
         message: String,
     },
     /// JumpCloud refused the payload.

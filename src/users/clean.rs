@@ -8,21 +8,22 @@ use super::row::Fields;
 /// Most characters of a user's message.
 pub const MAX_MESSAGE: usize = 256;
 
-/// The message about a user: cleaned of control characters, e-mail addresses, and of the values that
-/// were sent for the user (four characters and more); the username may stay, status names it anyway.
+/// The message about a user, or about several whose rows are `sent`: cleaned of control characters,
+/// e-mail addresses, and of the values that were sent (four characters and more); usernames may stay,
+/// status names them anyway.
 #[must_use]
-pub fn message(text: &str, sent: Option<&Fields>) -> String {
+pub fn message<'a>(text: &str, sent: impl IntoIterator<Item = &'a Fields>) -> String {
     // What is beyond some KiB would be cut anyway; cleaning it first would only cost time.
     let mut text = single_line(&text.chars().take(16 * MAX_MESSAGE).collect::<String>());
-    if let Some(fields) = sent {
-        let mut values = Vec::new();
-        for (name, value) in fields.iter().filter(|(name, _)| *name != "username") {
-            collect(name, value, &mut values);
-        }
-        values.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
-        for (name, value) in values {
-            text = replaced(&text, &value, &format!("[{name}]"));
-        }
+    let mut values = Vec::new();
+    for (name, value) in sent.into_iter().flatten().filter(|(name, _)| *name != "username") {
+        collect(name, value, &mut values);
+    }
+    // Rows of one list have many values in common.
+    values.sort_by(|(_, a), (_, b)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    values.dedup_by(|(_, a), (_, b)| a == b);
+    for (name, value) in values {
+        text = replaced(&text, &value, &format!("[{name}]"));
     }
     cut(&without_addresses(&text), MAX_MESSAGE)
 }
@@ -126,6 +127,13 @@ mod tests {
             message("User ada: LOVELACE with 9876 and ADA@example.com must differ from x@y.z", Some(&sent())),
             "User ada: [lastName] with [attributes] and [email] must differ from [address]"
         );
+    }
+
+    #[test]
+    fn values_of_all_rows_that_were_sent_go() {
+        let other: Fields = serde_json::from_str(r#"{"username":"bob","lastName":"Babbage"}"#).unwrap();
+        let rows = [&sent(), &other];
+        assert_eq!(message("ada Lovelace, bob Babbage", rows), "ada [lastName], bob [lastName]");
     }
 
     #[test]

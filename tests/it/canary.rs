@@ -42,18 +42,19 @@ fn users(prefix: &str, count: usize) -> Vec<Value> {
     users.collect()
 }
 
-/// What a vendor may answer that repeats too much.
-fn talkative(username: &str) -> String {
-    format!(
-        "{MARK}first {MARK}last <{}> ({}), key {KEY} or {WRONG_KEY}, pin {MARK}pin0, /users/{}",
-        email(username),
-        email(username).to_uppercase(),
-        email(username).replace('@', "%40"),
-    )
+/// What a vendor may answer that repeats what it was sent: the key, addresses in several spellings.
+fn repeats(key: &str, username: &str) -> String {
+    let address = email(username);
+    format!("<{address}> ({}), key {key}, /users/{}", address.to_uppercase(), address.replace('@', "%40"))
 }
 
-fn answers(status: u16, username: &str) -> FaultRule {
-    let body = Some(json!({"error": talkative(username), "message": talkative(username)}));
+/// The same with everything else that a row holds.
+fn repeats_all(username: &str) -> String {
+    format!("{MARK}first {} {MARK}LAST, pin {MARK}pin0", repeats(KEY, username))
+}
+
+fn answers(status: u16, text: &str) -> FaultRule {
+    let body = Some(json!({"error": text, "message": text}));
     FaultRule::new(Act::Refuses, Reply::Status { status, headers: BTreeMap::new(), retry_after: None, body })
 }
 
@@ -65,17 +66,17 @@ fn settings() -> Settings {
     let mut settings = Settings::default();
     settings.organisations[0].keys = vec![Key::new(KEY)];
     settings.jobs.row_failures = vec![
-        RowFailure::new(pattern("^rows0$"), &format!("invalid: {}", talkative("rows0"))),
-        RowFailure::new(pattern("^rows1$"), &format!("try again: {}", talkative("rows1"))).times(1),
+        RowFailure::new(pattern("^rows0$"), &format!("invalid: {}", repeats_all("rows0"))),
+        RowFailure::new(pattern("^rows1$"), &format!("try again: {}", repeats_all("rows1"))).times(1),
     ];
     settings.faults = vec![
-        // The key is refused in the vendor's most helpful words.
-        answers(401, "wrong0").on(Route::OrganizationList).times(2),
-        answers(503, "rows0").on(Route::UserSearch).times(2),
-        answers(429, "rows0").on(Route::BulkCreate).body(pattern("rows0")).times(1),
-        answers(400, "refused0").on(Route::BulkCreate).body(pattern("refused0")),
+        // Once: by the second time it could be the right key that is asked with.
+        answers(401, &repeats(WRONG_KEY, "rows0")).on(Route::OrganizationList).times(1),
+        answers(503, &repeats(KEY, "rows0")).on(Route::UserSearch).times(4),
+        answers(429, &repeats_all("rows0")).on(Route::BulkCreate).body(pattern("rows0")).times(1),
+        answers(400, &repeats_all("refused0")).on(Route::BulkCreate).body(pattern("refused0")),
         FaultRule::drop_reply().on(Route::BulkCreate).body(pattern("lost0")).times(1),
-        answers(502, "rows0").on(Route::BulkResults).times(1),
+        answers(502, &repeats(KEY, "rows0")).on(Route::BulkResults).times(4),
     ];
     settings
 }

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use jumpcloud_operator::api::user_status::JumpCloudUserBatchStatus;
 use jumpcloud_operator::plan::facts::{Connection, ConnectionFact, FailedRead, Outcome, Read};
 use jumpcloud_operator::plan::policy::{Policy, after};
 use jumpcloud_operator::plan::step::{Commit, Step};
@@ -162,6 +161,13 @@ impl World {
     }
 
     fn commit(&mut self, process: usize, mut pass: Pass, commit: Commit) {
+        let rates = self.rates();
+        if commit.intent.is_some() && self.dice.chance(rates.reads / 3) {
+            // No rate token is free: the intent is not written.
+            let wait = span(self.dice.between(SECOND, 90 * SECOND));
+            pass.facts.notes.throttled_until = Some(after(self.clock(process), wait));
+            return self.go_on(process, pass);
+        }
         let writing = Box::new(Writing {
             status: Arc::new(commit.status.clone()),
             planned: pass.object.clone(),
@@ -243,6 +249,10 @@ impl World {
             }
             Reply::NotSent | Reply::Status(401 | 403 | 404 | 429, _) => {
                 let wait = span(self.dice.between(2 * SECOND, 20 * SECOND));
+                if self.dice.chance(300) {
+                    // The connection is in doubt: it is checked before anything else is asked of it.
+                    pass.facts.connection = Some(ConnectionFact::Checking);
+                }
                 let memory = &mut self.processes[process].memory;
                 memory.hold_until = Some(after(now, wait));
                 memory.trouble = Some("JumpCloud refuses requests; tried again".to_owned());
@@ -289,6 +299,9 @@ impl World {
     /// The pass has nothing left to do until then.
     fn rest(&mut self, process: usize, pass: &Pass, wake: Option<Ms>) {
         let now = self.now;
+        if self.mutant == Some(Mutant::Restless) {
+            self.sign(pass);
+        }
         self.trace(|| format!("process {process} rests {:?}", wake.map(|at| at - now)));
         let it = &mut self.processes[process];
         it.hasty = if pass.acted || wake.is_none_or(|at| at > now) { 0 } else { it.hasty + 1 };
@@ -297,16 +310,23 @@ impl World {
             it.hasty = 0;
             return self.wake(process, MINUTE);
         }
-        if self.mutant == Some(Mutant::Restless) {
-            let progress = Some(format!("seen at {now}"));
-            let status = JumpCloudUserBatchStatus { progress, ..(*pass.object.status).clone() };
-            let _ = self.api.patch_status(Basis::Whatever, &status, now);
-        }
         if it.again {
             self.wake(process, 5);
         }
         if let Some(at) = wake {
             self.wake(process, (at - now).max(1));
+        }
+    }
+
+    /// A condition of a type that the planner leaves alone, new each time.
+    fn sign(&mut self, pass: &Pass) {
+        let mut status = (*pass.object.status).clone();
+        status.conditions.retain(|condition| condition.type_ != "Seen");
+        if let Some(mut seen) = status.conditions.first().cloned() {
+            "Seen".clone_into(&mut seen.type_);
+            seen.message = format!("at {}", self.now);
+            status.conditions.push(seen);
+            let _ = self.api.patch_status(Basis::Whatever, &status, self.now);
         }
     }
 

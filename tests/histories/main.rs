@@ -32,7 +32,7 @@ use crate::mutant::Mutant;
 use crate::profile::{PROFILES, Profile};
 
 /// Histories of each profile in a run; `HISTORIES` asks for another number.
-const EACH: u64 = 400;
+const EACH: u64 = 250;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
@@ -105,7 +105,7 @@ const WRONG: [(Mutant, &str, &[&str]); 15] = [
 ];
 
 /// Histories within which each of them must be caught.
-const CAUGHT_WITHIN: u64 = 250;
+const CAUGHT_WITHIN: u64 = 500;
 
 #[test]
 fn every_wrong_driver_is_caught() {

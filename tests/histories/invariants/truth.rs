@@ -1,13 +1,13 @@
 //! I5: no user is reported failed whom our job created, nor the reverse.
 
 use jumpcloud_operator::api::submission::Phase;
-use jumpcloud_operator::api::user_status::{UserStatus, reason, result};
+use jumpcloud_operator::api::user_status::{JumpCloudUserBatchStatus, UserStatus, reason, result};
 
 use super::failure;
 use crate::api_server::Object;
 use crate::clock::{Ms, SECOND};
 use crate::history::History;
-use crate::jumpcloud::{Naming, User};
+use crate::jumpcloud::{JobRow, Naming, User};
 use crate::manifest::Flaw;
 
 /// All lines of the final status that are not so.
@@ -44,10 +44,7 @@ fn wrongly_created(history: &History, object: &Object, line: &UserStatus) -> Opt
         .any(|l| l.id == line.id && l.reason.as_deref() == Some(reason::ADOPTED_AFTER_UNKNOWN));
     // While its row is taken off, a user has no line that would say how it was taken over.
     let taken_over = taken_over
-        || history
-            .versions(object.uid)
-            .flat_map(|(_, object)| object.status.submissions.iter().filter_map(|record| record.known()))
-            .any(|record| record.phase == Phase::Unknown && record.members.contains(&line.username));
+        || history.versions(object.uid).any(|(_, object)| may_be_ours(&object.status, &line.username));
     // JumpCloud itself said that it had made a user of that name, whoever this one is by now; or it
     // named nobody, and the rule of elimination holds.
     let jobs = history.world.jumpcloud.jobs.iter().filter(|job| job.uid == object.uid);
@@ -57,6 +54,16 @@ fn wrongly_created(history: &History, object: &Object, line: &UserStatus) -> Opt
     });
     (!ours && !taken_over && !said)
         .then(|| format!("{} is Created and was made by somebody else", line.username))
+}
+
+/// Whether that status says that an earlier request may have made the user.
+fn may_be_ours(status: &JumpCloudUserBatchStatus, username: &str) -> bool {
+    failure(status, username).is_some_and(|failure| failure.unknown_time.is_some())
+        || status
+            .submissions
+            .iter()
+            .filter_map(|record| record.known())
+            .any(|record| record.phase == Phase::Unknown && record.members.iter().any(|m| m == username))
 }
 
 fn wrongly_failed(history: &History, object: &Object, line: &UserStatus) -> Option<String> {
@@ -113,7 +120,12 @@ fn no_excuse(history: &History, object: &Object, line: &UserStatus, user: &User)
     // JumpCloud may say that a row failed and create its user all the same; when no send is left that
     // would look for it, only retry-failed finds it.
     let row = job.rows.iter().find(|row| row.username == line.username);
-    let denied = row.is_some_and(|row| row.failed.is_some());
+    // Of several rows that name nobody any may be the one that failed.
+    let denied = row.is_some_and(|row| {
+        let nameless = |row: &JobRow| matches!(row.naming, Naming::Nameless | Naming::Id);
+        row.failed.is_some()
+            || (nameless(row) && job.rows.iter().any(|other| nameless(other) && other.failed.is_some()))
+    });
     let patient = denied
         || reported >= job.accepted + timeout
         || line.reason.as_deref() == Some(reason::SUBMISSION_UNKNOWN)

@@ -297,3 +297,6 @@ fn created_by_job(user: &super::facts::Live, job: &Submission, evidence: Evidenc
 fn not_created(message: String) -> Fate {
     Fate::Failed { reason: reason::NOT_CREATED, message, may_pass: true, may_appear: true }
 }
+
+#[cfg(test)]
+mod tests;

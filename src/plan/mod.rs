@@ -10,6 +10,8 @@ pub mod desired;
 pub mod display;
 pub mod draft;
 pub mod facts;
+#[cfg(test)]
+mod fixtures;
 pub mod identity;
 pub mod job;
 pub mod messages;

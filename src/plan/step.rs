@@ -458,3 +458,6 @@ impl<'a> Pass<'a> {
         Step::Idle { wake_at: self.wakes.into_iter().min() }
     }
 }
+
+#[cfg(test)]
+mod tests;

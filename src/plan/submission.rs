@@ -269,3 +269,6 @@ pub enum Sight<'a> {
 pub fn created_since(user: &Live, intended: Timestamp) -> bool {
     user.created.is_some_and(|created| created >= before(intended, CLOCK_SKEW))
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,3 +178,23 @@ fn listed(problems: &[Problem]) -> String {
 pub fn is_rate_limited(until: Option<Timestamp>, now: Timestamp) -> bool {
     until.is_some_and(|until| until.duration_since(now).as_secs() > 60)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixtures::declared;
+
+    #[test]
+    fn trouble_does_not_hide_what_a_person_can_do() {
+        let status = JumpCloudUserBatchStatus::default();
+        let desired = declared(&["ada"]);
+        let outstanding = Outstanding { ready: 1, later: 0 };
+        let trouble = Obstacles { trouble: Some("503".to_owned()), ..Obstacles::default() };
+        let reason = |obstacles: &Obstacles| verdict(&status, &desired, obstacles, outstanding).reason;
+        assert_eq!(reason(&trouble), Reason::Retrying);
+        let invalid = Obstacles { problems: vec![Problem::of("users", "no")], ..trouble.clone() };
+        assert_eq!(reason(&invalid), Reason::InvalidSpec);
+        assert_eq!(reason(&Obstacles { paused: true, ..trouble.clone() }), Reason::Paused);
+        assert_eq!(reason(&Obstacles { connection_paused: true, ..trouble }), Reason::Paused);
+    }
+}

@@ -1,0 +1,105 @@
+//! What tests of decisions start from: a request for a few users, and what is known besides.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::desired::{Desired, desired};
+use super::facts::{Facts, Live, Row, UserKey, Word};
+use super::identity::identity;
+use super::policy::Policy;
+use super::submission::Context;
+use crate::api::submission::{Operation, Phase, RECORD_VERSION, Submission};
+
+/// Seconds since requests of these tests were intended.
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_767_225_600 + second).unwrap()
+}
+
+/// A user's e-mail address.
+pub fn email(name: &str) -> String {
+    format!("{name}@example.com")
+}
+
+/// A spec that declares these users.
+pub fn declared(names: &[&str]) -> Desired {
+    let users: Vec<_> =
+        names.iter().map(|name| serde_json::json!({"username": name, "email": email(name)})).collect();
+    desired(&serde_json::from_value(serde_json::json!({"users": users})).unwrap(), 1000)
+}
+
+/// A request for these users, intended at 0, to be sent by 20.
+pub fn intended(names: &[&str]) -> Submission {
+    Submission {
+        nonce: "n".to_owned(),
+        record_version: RECORD_VERSION,
+        operation: Operation::Create,
+        members: names.iter().map(|name| (*name).to_owned()).collect(),
+        row_hashes: declared(names).rows.into_iter().map(|row| row.hash).collect(),
+        identities: names.iter().map(|name| identity("n", name, &email(name))).collect(),
+        payload_hash: "p".to_owned(),
+        organization_id: "o".to_owned(),
+        intent_time: at(0),
+        submit_by: at(20),
+        phase: Phase::Intended,
+        job_id: None,
+        accept_time: None,
+        look_time: None,
+        missing: Vec::new(),
+        other: BTreeMap::new(),
+    }
+}
+
+/// The same, accepted at 1 as job `j`.
+pub fn accepted(names: &[&str]) -> Submission {
+    Submission {
+        phase: Phase::Accepted,
+        job_id: Some("j".to_owned()),
+        accept_time: Some(at(1)),
+        ..intended(names)
+    }
+}
+
+/// A user of JumpCloud, created at 5.
+pub fn live(name: &str) -> Live {
+    Live {
+        id: format!("id-{name}"),
+        username: name.to_owned(),
+        email: email(name),
+        state: None,
+        created: Some(at(5)),
+    }
+}
+
+/// A result row of a user; of nobody without a name.
+pub fn row(name: &str, word: Word, message: &str) -> Row {
+    Row {
+        word,
+        message: Some(message.to_owned()),
+        usernames: [name.to_owned()].into_iter().filter(|name| !name.is_empty()).collect(),
+        ..Row::default()
+    }
+}
+
+/// Takes in a look at these users.
+pub fn look(facts: &mut Facts, names: &[&str], found: &[Live], time: Timestamp) {
+    let keys: Vec<_> =
+        names.iter().map(|name| UserKey { username: (*name).to_owned(), email: Some(email(name)) }).collect();
+    facts.looked_up(&keys, found, time);
+}
+
+/// Decides about a request whose rows are declared as they were sent, with a job timeout of an hour.
+pub fn next(request: &Submission, facts: &Facts, now: Timestamp) -> super::submission::Next {
+    let names: Vec<&str> = request.members.iter().map(String::as_str).collect();
+    let emails = declared(&names).rows.into_iter().map(|row| (row.key(), (row.hash, row.email))).collect();
+    request.next(&Context {
+        facts,
+        policy: &Policy::default(),
+        job_timeout: Duration::from_secs(3600),
+        emails: &emails,
+        evidence: &BTreeMap::new(),
+        urgent: false,
+        now,
+    })
+}

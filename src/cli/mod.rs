@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod crds;
+pub mod flags;
 pub mod run;
 pub mod schema;
 pub mod validate;
@@ -18,7 +19,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the operator.
-    Run(Box<run::RunArgs>),
+    Run(Box<flags::RunArgs>),
     /// Print the custom resource definitions, or write them into a folder.
     Crds(crds::CrdsArgs),
     /// Check manifests as the operator would, without a cluster.

@@ -8,6 +8,7 @@ use kube::runtime::reflector::Store;
 use super::connections::Connections;
 use super::gauges::Gauges;
 use super::memory::Memory;
+use super::running::Running;
 use crate::api::head::BatchHead;
 use crate::plan::policy::Policy;
 use crate::runtime::lease::Leadership;
@@ -33,7 +34,7 @@ pub struct Context {
     /// Numbers of users and jobs over all objects.
     pub gauges: Gauges,
     /// Jobs under way, for the case that their object is deleted.
-    pub running: super::orphan::Running,
+    pub running: Running,
     /// Keeps submissions alive to their record.
     pub shutdown: Shutdown,
     /// How often a Secret is read while its connection is not Ready.

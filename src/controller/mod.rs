@@ -14,6 +14,7 @@ pub mod object;
 pub mod orphan;
 pub mod read;
 pub mod record;
+pub mod running;
 pub mod send;
 pub mod sweep;
 pub mod user_batch;

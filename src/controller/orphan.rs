@@ -1,81 +1,21 @@
 //! Jobs of objects that were deleted while they ran: followed to their end in memory, told in one log
 //! line and one event. Nothing waits for them.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use kube::api::ObjectMeta;
 use kube::runtime::events::{Event, EventType};
 
 use super::context::Context;
 use super::events;
 use super::gauges::KIND;
 use crate::api::head::BatchHead;
-use crate::api::submission::{Phase, Recorded, Submission};
-use crate::api::user_status::JumpCloudUserBatchStatus;
+use crate::api::submission::Submission;
 use crate::jumpcloud::wire::RowStatus;
 use crate::runtime::clock;
 
 /// How long a job is followed after its object went.
 const PATIENCE: Duration = Duration::from_secs(3600);
-
-/// Jobs under way, by `namespace/name` of their objects.
-#[derive(Debug, Default)]
-pub struct Running {
-    objects: Mutex<HashMap<String, Object>>,
-}
-
-/// What is needed to follow the jobs of an object that is gone.
-#[derive(Debug, Clone)]
-struct Object {
-    head: BatchHead,
-    jobs: Vec<Submission>,
-}
-
-impl Running {
-    /// Keeps the jobs that an object has under way after a pass.
-    pub fn keep(&self, metadata: &ObjectMeta, connection: &str, status: &JumpCloudUserBatchStatus) {
-        let jobs: Vec<Submission> = status
-            .submissions
-            .iter()
-            .filter_map(Recorded::known)
-            .filter(|s| s.phase == Phase::Accepted)
-            .cloned()
-            .collect();
-        let mut head = BatchHead::default();
-        head.metadata.name.clone_from(&metadata.name);
-        head.metadata.namespace.clone_from(&metadata.namespace);
-        head.metadata.uid.clone_from(&metadata.uid);
-        connection.clone_into(&mut head.spec.connection_ref.name);
-        let key = key(metadata);
-        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        if jobs.is_empty() {
-            objects.remove(&key);
-        } else {
-            objects.insert(key, Object { head, jobs });
-        }
-    }
-
-    /// Objects with jobs that are not among these.
-    pub fn without(&self, names: &BTreeSet<String>) -> Vec<String> {
-        let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        objects.keys().filter(|name| !names.contains(*name)).cloned().collect()
-    }
-
-    fn take(&self, object: &str) -> Option<Object> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner).remove(object)
-    }
-}
-
-fn key(metadata: &ObjectMeta) -> String {
-    format!(
-        "{}/{}",
-        metadata.namespace.as_deref().unwrap_or_default(),
-        metadata.name.as_deref().unwrap_or_default()
-    )
-}
 
 /// The object `namespace/name` is gone: its jobs go on without it.
 pub fn follow(context: &Arc<Context>, object: &str) {

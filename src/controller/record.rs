@@ -18,7 +18,8 @@ use crate::api::user_batch::JumpCloudUserBatch;
 use crate::jumpcloud::client::JumpCloud;
 use crate::jumpcloud::throttle::Permit;
 use crate::plan::conflict::{Resolution, Snapshot, resolve};
-use crate::plan::step::{Commit, Intent};
+use crate::plan::intent::Intent;
+use crate::plan::step::Commit;
 use crate::runtime::clock;
 
 /// How long the record of a job id is tried before the log line is all that is left of it. Longer than

@@ -49,6 +49,12 @@ impl Draft {
         Self { status: status.clone(), news: BTreeMap::new() }
     }
 
+    /// Adds the record of a request about to be sent. The first one settles the object's organisation.
+    pub fn intend(&mut self, request: &Submission) {
+        self.status.organization_id.get_or_insert_with(|| request.organization_id.clone());
+        self.status.submissions.push(Recorded::Known(Box::new(request.clone())));
+    }
+
     /// Replaces a record by a changed one of the same nonce.
     pub fn replace(&mut self, changed: Submission) {
         for record in &mut self.status.submissions {

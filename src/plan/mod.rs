@@ -13,9 +13,11 @@ pub mod facts;
 #[cfg(test)]
 mod fixtures;
 pub mod identity;
+pub mod intent;
 pub mod job;
 pub mod messages;
 pub mod need;
+mod pass;
 pub mod policy;
 pub mod retry;
 pub mod step;

@@ -1,5 +1,8 @@
 use super::*;
-use crate::api::user_status::result;
+use crate::api::submission::Recorded;
+use crate::api::user_status::{Failure, reason, result};
+use crate::plan::draft::Draft;
+use crate::plan::facts::ConnectionFact;
 use crate::plan::facts::{Connection, Notes, Row, Word};
 use crate::plan::fixtures::{accepted, at, declared, look, row};
 

@@ -1,0 +1,189 @@
+//! The flags of `run`, and what they come to.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use reqwest::{Certificate, Url};
+
+use crate::controller::connections::Outbound;
+use crate::jumpcloud::endpoint::Endpoint;
+use crate::jumpcloud::observe::Observer;
+use crate::plan::policy::Policy;
+use crate::runtime::clock;
+use crate::runtime::lease::LeaseConfig;
+use crate::runtime::telemetry::LogFormat;
+
+/// Flags of `run`. Each is an environment variable as well.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Namespace to watch; repeat for several. All namespaces when absent.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_WATCH_NAMESPACE", value_delimiter = ',')]
+    pub(super) watch_namespace: Vec<String>,
+    /// Only objects whose labels match this selector are watched; connections always are.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_WATCH_SELECTOR")]
+    pub(super) watch_selector: Option<String>,
+    /// Origin that connections may name in apiURL; repeat for several.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_ALLOWED_API_URL", value_delimiter = ',')]
+    pub(super) allowed_api_url: Vec<String>,
+    /// Whether replicas agree on one that acts.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set)]
+    pub(super) leader_elect: bool,
+    /// Namespace of the Lease; the Pod's own when absent.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_NAMESPACE")]
+    pub(super) lease_namespace: Option<String>,
+    /// Name of the Lease.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_NAME", default_value = "jumpcloud-operator")]
+    pub(super) lease_name: String,
+    /// Passes that may run at the same time.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_CONCURRENCY", default_value_t = 16)]
+    pub(super) concurrency: u16,
+    /// Address of /livez, /readyz and /metrics.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_ADMIN_ADDRESS", default_value = "[::]:8080")]
+    pub(super) admin_address: SocketAddr,
+    /// How long after its intent a request may be sent. Must be below the renew deadline.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_SUBMIT_TIMEOUT", default_value = "20s", value_parser = duration)]
+    pub(super) submit_timeout: Duration,
+    /// How long a request of unknown outcome is left alone before its users are looked up.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_UNKNOWN_QUARANTINE", default_value = "5m", value_parser = duration)]
+    pub(super) unknown_quarantine: Duration,
+    /// First poll of a job after it was accepted.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_POLL_MIN", default_value = "5s", value_parser = duration)]
+    pub(super) poll_min: Duration,
+    /// Longest time between two polls of a job.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_POLL_MAX", default_value = "60s", value_parser = duration)]
+    pub(super) poll_max: Duration,
+    /// How long a silent leader is waited for.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_DURATION", default_value = "30s", value_parser = duration)]
+    pub(super) lease_duration: Duration,
+    /// How long a leader goes on without renewing the lease.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_RENEW_DEADLINE", default_value = "25s", value_parser = duration)]
+    pub(super) lease_renew_deadline: Duration,
+    /// Time between two renewals.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_RETRY_PERIOD", default_value = "4s", value_parser = duration)]
+    pub(super) lease_retry_period: Duration,
+    /// How often a Secret is read while its connection is not Ready.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_SECRET_POLL_INTERVAL", default_value = "60s", value_parser = duration)]
+    pub(super) secret_poll_interval: Duration,
+    /// PEM file with certificates to trust besides the image's.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_CA_FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Proxy for requests to JumpCloud. HTTP_PROXY and HTTPS_PROXY are ignored.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_HTTPS_PROXY")]
+    pub(super) https_proxy: Option<Url>,
+    /// How log lines look.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_LOG_FORMAT", value_enum, default_value = "text")]
+    pub(super) log_format: LogFormat,
+    /// Which log lines are written: a level, or target=level pairs.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_LOG_LEVEL", default_value = "info")]
+    pub(super) log_level: String,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    crate::api::common::Period(text.to_owned()).get().map_err(|error| error.to_string())
+}
+
+impl RunArgs {
+    /// Refuses settings that contradict each other.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        if self.submit_timeout >= self.lease_renew_deadline {
+            bail!(
+                "--submit-timeout must be below --lease-renew-deadline, so that no request outlives the lease it was begun under"
+            );
+        }
+        if self.leader_elect {
+            self.lease(String::from("default"))
+                .validate()
+                .context("--lease-duration, --lease-renew-deadline and --lease-retry-period")?;
+        }
+        if self.unknown_quarantine < self.submit_timeout {
+            bail!("--unknown-quarantine must not be below --submit-timeout");
+        }
+        if self.poll_max < self.poll_min {
+            bail!("--poll-max must not be below --poll-min");
+        }
+        Ok(())
+    }
+
+    pub(super) fn lease(&self, namespace: String) -> LeaseConfig {
+        let replica = std::env::var("HOSTNAME").unwrap_or_else(|_| "operator".to_owned());
+        LeaseConfig {
+            namespace,
+            name: self.lease_name.clone(),
+            // Unique also for a container that is started again in the same Pod.
+            identity: format!("{replica}_{}", clock::nonce()),
+            duration: self.lease_duration,
+            renew_deadline: self.lease_renew_deadline,
+            retry_period: self.lease_retry_period,
+        }
+    }
+
+    pub(super) fn policy(&self) -> Policy {
+        Policy {
+            submit_timeout: self.submit_timeout,
+            quarantine: self.unknown_quarantine,
+            poll_min: self.poll_min,
+            poll_max: self.poll_max,
+        }
+    }
+
+    pub(super) fn outbound(&self, observer: Arc<dyn Observer>) -> anyhow::Result<Outbound> {
+        let allowed_origins = self
+            .allowed_api_url
+            .iter()
+            .map(|url| Endpoint::origin(url).with_context(|| format!("--allowed-api-url {url}")))
+            .collect::<anyhow::Result<_>>()?;
+        let extra_roots = match &self.ca_file {
+            None => Vec::new(),
+            Some(path) => {
+                let pem = std::fs::read(path)
+                    .with_context(|| format!("--ca-file {} cannot be read", path.display()))?;
+                let roots = Certificate::from_pem_bundle(&pem)
+                    .with_context(|| format!("--ca-file {} holds no certificates", path.display()))?;
+                if roots.is_empty() {
+                    bail!("--ca-file {} holds no certificates", path.display());
+                }
+                roots
+            }
+        };
+        Ok(Outbound { allowed_origins, extra_roots, proxy: self.https_proxy.clone(), observer })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    fn flags(arguments: &[&str]) -> RunArgs {
+        Flags::parse_from([&["run"], arguments].concat()).run
+    }
+
+    #[test]
+    fn the_defaults_do_not_contradict_each_other() {
+        flags(&[]).check().unwrap();
+    }
+
+    #[test]
+    fn settings_that_would_break_the_protocol_are_refused() {
+        for (arguments, message) in [
+            (["--submit-timeout", "25s"], "--lease-renew-deadline"),
+            (["--unknown-quarantine", "19s"], "--unknown-quarantine"),
+            (["--poll-max", "4s"], "--poll-max"),
+            (["--lease-duration", "25s"], "--lease-duration"),
+        ] {
+            let error = flags(&arguments).check().unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}

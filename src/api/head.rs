@@ -1,13 +1,14 @@
 //! The watched form of a batch: what decides whether it needs a pass, without its users.
 //!
 //! A watch keeps every object in memory. Rows, results and managedFields, which make up nearly all of
-//! a batch, are dropped while the event is decoded; a pass fetches the whole object.
+//! a batch, are dropped while the event is decoded; a pass fetches the whole object. What cannot be
+//! read reads as absent, so that one odd object does not stop the watch for all; the pass tells.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -34,7 +35,7 @@ pub struct BatchHead {
 #[serde(rename_all = "camelCase")]
 pub struct HeadSpec {
     /// Which connection it uses.
-    #[serde(default = "LocalReference::default_connection")]
+    #[serde(default = "LocalReference::default_connection", deserialize_with = "connection")]
     pub connection_ref: LocalReference,
 }
 
@@ -49,11 +50,8 @@ impl Default for HeadSpec {
 #[serde(rename_all = "camelCase")]
 pub struct HeadStatus {
     /// Nonce and job of each request under way.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub submissions: Vec<HeadSubmission>,
-    /// How the list stands.
-    #[serde(default)]
-    pub counts: BTreeMap<String, Value>,
 }
 
 /// A request under way.
@@ -66,6 +64,15 @@ pub struct HeadSubmission {
     /// JumpCloud's id of the job.
     #[serde(default, rename = "jobID")]
     pub job_id: Option<String>,
+}
+
+fn lenient<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
+}
+
+fn connection<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LocalReference, D::Error> {
+    let read: Option<LocalReference> = lenient(deserializer)?;
+    Ok(read.unwrap_or_else(LocalReference::default_connection))
 }
 
 fn lean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
@@ -126,5 +133,17 @@ mod tests {
         assert!(!kept.contains("lovelace"), "{kept}");
         assert!(kept.contains("requested-at") && head.spec.connection_ref.name == "eu");
         assert_eq!(head.status.submissions[0].job_id.as_deref(), Some("j"));
+    }
+
+    #[test]
+    fn an_odd_object_can_still_be_watched() {
+        let head: BatchHead = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "odd"},
+            "spec": {"connectionRef": "eu", "users": 7},
+            "status": {"submissions": {"nonce": 1}},
+        }))
+        .unwrap();
+        assert_eq!(head.spec.connection_ref.name, "default");
+        assert!(head.status.submissions.is_empty());
     }
 }

@@ -119,7 +119,7 @@ fn every_wrong_driver_is_caught() {
         });
         match caught {
             Some((seed, hit)) => {
-                println!("{mutant:?}: {} after {} histories: {}", hit.rule, seed + 1, hit.text)
+                println!("{mutant:?}: {} after {} histories: {}", hit.rule, seed + 1, hit.text);
             }
             None => missed.push(mutant),
         }

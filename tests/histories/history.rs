@@ -10,7 +10,7 @@ use crate::manifest::{Flaw, Manifest, Row};
 use crate::mutant::Mutant;
 use crate::process::Process;
 use crate::profile::Profile;
-use crate::world::World;
+use crate::world::{Crash, World};
 
 /// How long after the last fault, and the end of all jobs begun before, everything must be at rest.
 pub const BOUND: Ms = 60 * MINUTE;
@@ -39,12 +39,20 @@ pub struct History {
 
 /// Lives a whole history and checks it.
 pub fn check(profile: &'static Profile, seed: u64, mutant: Option<Mutant>, traced: bool) -> Vec<Violation> {
-    invariants::check(&live(profile, seed, mutant, traced))
+    invariants::check(&live(profile, seed, mutant, traced, &[]))
 }
 
-fn live(profile: &'static Profile, seed: u64, mutant: Option<Mutant>, traced: bool) -> History {
+/// Lives a whole history, with crashes at these effects besides all that the profile has.
+pub fn live(
+    profile: &'static Profile,
+    seed: u64,
+    mutant: Option<Mutant>,
+    traced: bool,
+    crashes: &[(u64, Crash)],
+) -> History {
     let mut dice = Dice::new(seed);
     let mut world = setting(profile, &mut dice);
+    world.crashes = crashes.to_vec();
     world.mutant = mutant;
     world.traced = traced;
     world.calm = dice.between(2, 8) * MINUTE;

@@ -8,6 +8,7 @@
 #![cfg(test)]
 
 mod api_server;
+mod boundaries;
 mod clock;
 mod confirm;
 mod dice;

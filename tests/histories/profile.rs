@@ -41,7 +41,16 @@ pub struct Rates {
 const QUIET: Rates = Rates { writes: 0, reads: 0, posts: 0, crashes: 0, pauses: 0, stale: 0, oddity: 0 };
 
 /// All kinds.
-pub const PROFILES: [Profile; 8] = [
+pub const PROFILES: [Profile; 9] = [
+    Profile {
+        name: "still",
+        processes: 1,
+        per_mille: QUIET,
+        edits: 0,
+        meddling: 0,
+        skew: false,
+        disasters: false,
+    },
     Profile {
         name: "calm",
         processes: 1,

@@ -39,6 +39,15 @@ pub enum Event {
     Act(Action),
 }
 
+/// When a process dies that is about to send a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crash {
+    /// Before its first byte.
+    Before,
+    /// After its last byte: it is acted upon, and the answer reaches nobody.
+    Sent,
+}
+
 /// The world.
 pub struct World {
     /// Virtual time.
@@ -49,6 +58,10 @@ pub struct World {
     pub dice: Dice,
     /// Settings of the operator.
     pub policy: Policy,
+    /// Crashes at these effects, counted over all processes.
+    pub crashes: Vec<(u64, Crash)>,
+    /// Effects so far: requests that a process was about to send.
+    pub effects: u64,
     /// The rule that the driver breaks.
     pub mutant: Option<Mutant>,
     /// From then on nothing goes wrong.
@@ -77,6 +90,8 @@ impl World {
             profile,
             dice,
             policy,
+            crashes: Vec::new(),
+            effects: 0,
             mutant: None,
             calm: 0,
             api: ApiServer::default(),
@@ -168,7 +183,8 @@ impl World {
     /// A process is about to send a request: it may die or be paused before.
     pub fn call(&mut self, process: usize, request: Request) {
         let rates = self.rates();
-        if self.dice.chance(rates.crashes / 2) {
+        self.effects += 1;
+        if self.dice.chance(rates.crashes / 2) || self.crashes.contains(&(self.effects, Crash::Before)) {
             return self.crash(process);
         }
         let pause = self.dice.chance(rates.pauses);
@@ -194,7 +210,8 @@ impl World {
             Request::Post(order) => (order.submit_by - self.now - self.processes[process].skew).max(SECOND),
             _ => PATIENCE,
         };
-        let crashes = self.dice.chance(rates.crashes / 2);
+        let crashes =
+            self.dice.chance(rates.crashes / 2) || self.crashes.contains(&(self.effects, Crash::Sent));
         let travel = self.dice.between(1, 200);
         let (arrives, answer) = match fault {
             Fault::NotSent => (None, Some((5, Reply::NotSent))),

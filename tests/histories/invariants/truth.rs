@@ -1,7 +1,6 @@
 //! I5: no user is reported failed whom our job created, nor the reverse.
 
-use jumpcloud_operator::api::submission::Phase;
-use jumpcloud_operator::api::user_status::{JumpCloudUserBatchStatus, UserStatus, reason, result};
+use jumpcloud_operator::api::user_status::{UserStatus, reason, result};
 
 use super::failure;
 use crate::api_server::Object;
@@ -42,9 +41,11 @@ fn wrongly_created(history: &History, object: &Object, line: &UserStatus) -> Opt
         .versions(object.uid)
         .flat_map(|(_, object)| &object.status.users)
         .any(|l| l.id == line.id && l.reason.as_deref() == Some(reason::ADOPTED_AFTER_UNKNOWN));
-    // While its row is taken off, a user has no line that would say how it was taken over.
-    let taken_over = taken_over
-        || history.versions(object.uid).any(|(_, object)| may_be_ours(&object.status, &line.username));
+    // A user whose row was off the list when it was taken over has no line that would say so.
+    let lineless = history
+        .versions(object.uid)
+        .find(|(_, object)| object.status.inventory.iter().any(|entry| line.id.as_ref() == Some(&entry.id)))
+        .is_some_and(|(_, object)| !object.status.users.iter().any(|l| l.username == line.username));
     // JumpCloud itself said that it had made a user of that name, whoever this one is by now; or it
     // named nobody, and the rule of elimination holds.
     let jobs = history.world.jumpcloud.jobs.iter().filter(|job| job.uid == object.uid);
@@ -52,18 +53,8 @@ fn wrongly_created(history: &History, object: &Object, line: &UserStatus) -> Opt
         let nameless = matches!(row.naming, Naming::Nameless | Naming::Id);
         row.username == line.username && (row.succeeded() || nameless)
     });
-    (!ours && !taken_over && !said)
+    (!ours && !taken_over && !lineless && !said)
         .then(|| format!("{} is Created and was made by somebody else", line.username))
-}
-
-/// Whether that status says that an earlier request may have made the user.
-fn may_be_ours(status: &JumpCloudUserBatchStatus, username: &str) -> bool {
-    failure(status, username).is_some_and(|failure| failure.unknown_time.is_some())
-        || status
-            .submissions
-            .iter()
-            .filter_map(|record| record.known())
-            .any(|record| record.phase == Phase::Unknown && record.members.iter().any(|m| m == username))
 }
 
 fn wrongly_failed(history: &History, object: &Object, line: &UserStatus) -> Option<String> {

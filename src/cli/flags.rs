@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use reqwest::{Certificate, Url};
 
-use crate::controller::connections::Outbound;
+use crate::controller::credentials::Outbound;
 use crate::jumpcloud::endpoint::Endpoint;
 use crate::jumpcloud::observe::Observer;
 use crate::plan::policy::Policy;

@@ -14,8 +14,9 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use tracing::Instrument;
 
-use super::connections::{Due, KeyMaterial};
+use super::connections::Due;
 use super::context::Context;
+use super::credentials::{self, KeyMaterial};
 use super::error::{Error, KUBE_TIMEOUT, within};
 use super::events;
 use super::object::{FIELD_MANAGER, is_conflict, status_patch};
@@ -87,12 +88,12 @@ async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Ac
     if due == Due::Nothing {
         return Ok(Action::await_change());
     }
-    let (finding, version) = match context.connections.endpoint(&connection.spec) {
+    let (finding, version) = match context.connections.outbound().endpoint(&connection.spec) {
         Err(why) => {
             context.connections.unusable(connection, why.clone(), None);
             (Finding::OriginRefused(why), None)
         }
-        Ok(endpoint) => match context.connections.material(&namespace, &connection.spec).await? {
+        Ok(endpoint) => match credentials::read(&context.client, &namespace, &connection.spec).await? {
             KeyMaterial::NoSecret => (Finding::SecretMissing, None),
             KeyMaterial::NoKey(why) => (Finding::KeyMissing(why), None),
             KeyMaterial::Found { version, .. } if due == Due::CheckIfChanged(version.clone()) => {

@@ -5,50 +5,32 @@
 //! checked, so that a key of another organisation never sends anything. Keys are in memory only.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::Api;
+use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
-use reqwest::Certificate;
-use secrecy::SecretString;
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::error::{Error, KUBE_TIMEOUT, within};
-use crate::api::connection::{JumpCloudConnection, JumpCloudConnectionSpec};
+use super::credentials::{self, KeyMaterial, Outbound};
+use super::error::Error;
+use crate::api::connection::JumpCloudConnection;
 use crate::jumpcloud::auth::Credential;
 use crate::jumpcloud::bucket::Limits;
 use crate::jumpcloud::client::{ClientConfig, JumpCloud};
-use crate::jumpcloud::endpoint::{Endpoint, Region};
-use crate::jumpcloud::observe::Observer;
+use crate::jumpcloud::endpoint::Endpoint;
 use crate::jumpcloud::throttles::{ThrottleKey, Throttles};
 use crate::plan::facts::{Connection, ConnectionFact};
 use crate::runtime::clock;
 use crate::runtime::metrics::Metrics;
-use kube::core::DeserializeGuard;
-use reqwest::Url;
-use std::sync::Arc;
 
 /// For how long one read of a Secret serves all passes.
 const SECRET_AGE: Duration = Duration::from_secs(10);
 
 /// How long a read of JumpCloud may take, repetitions included.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Settings for all clients of the process.
-pub struct Outbound {
-    /// Origins other than JumpCloud's own that connections may name.
-    pub allowed_origins: Vec<Endpoint>,
-    /// Certificates trusted besides the system's.
-    pub extra_roots: Vec<Certificate>,
-    /// Proxy for all requests to JumpCloud.
-    pub proxy: Option<Url>,
-    /// Sees every request, for metrics.
-    pub observer: Arc<dyn Observer>,
-}
 
 /// All connections of the process.
 pub struct Connections {
@@ -82,21 +64,6 @@ struct Usable {
     organization: String,
     version: String,
     secret_read: Instant,
-}
-
-/// A Secret's content that matters.
-pub enum KeyMaterial {
-    /// There is no such Secret.
-    NoSecret,
-    /// It lacks the key, or what is there is no key: why.
-    NoKey(String),
-    /// The credential and the Secret's uid and resourceVersion.
-    Found {
-        /// The credential.
-        credential: Credential,
-        /// `uid/resourceVersion`.
-        version: String,
-    },
 }
 
 /// What the connection controller has to do about a connection.
@@ -152,7 +119,7 @@ impl Connections {
             }
         };
         if usable.secret_read.elapsed() >= SECRET_AGE {
-            match self.material(namespace, &connection.spec).await? {
+            match credentials::read(&self.client, namespace, &connection.spec).await? {
                 KeyMaterial::Found { version, .. } if version == usable.version => {
                     self.read_now(namespace, name);
                 }
@@ -214,55 +181,10 @@ impl Connections {
         }
     }
 
-    /// Reads the credential of a connection.
-    ///
-    /// # Errors
-    /// When the API server cannot be asked.
-    pub async fn material(
-        &self,
-        namespace: &str,
-        spec: &JumpCloudConnectionSpec,
-    ) -> Result<KeyMaterial, Error> {
-        let reference = &spec.auth.api_key.secret_key_ref;
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let Some(secret) = within(KUBE_TIMEOUT, api.get_opt(&reference.name)).await?? else {
-            return Ok(KeyMaterial::NoSecret);
-        };
-        let Some(bytes) = secret.data.as_ref().and_then(|data| data.get(&reference.key)) else {
-            return Ok(KeyMaterial::NoKey("not found".to_owned()));
-        };
-        // Keys come from files, and files end with a line break.
-        let Some(text) = std::str::from_utf8(&bytes.0).ok().map(str::trim).filter(|text| !text.is_empty())
-        else {
-            return Ok(KeyMaterial::NoKey("is empty or not a text".to_owned()));
-        };
-        let version = format!(
-            "{}/{}",
-            secret.metadata.uid.as_deref().unwrap_or_default(),
-            secret.metadata.resource_version.as_deref().unwrap_or_default()
-        );
-        Ok(KeyMaterial::Found { credential: Credential::ApiKey(SecretString::from(text)), version })
-    }
-
-    /// The origin that a connection names.
-    ///
-    /// # Errors
-    /// When it is no origin, or not on the operator's list.
-    pub fn endpoint(&self, spec: &JumpCloudConnectionSpec) -> Result<Endpoint, String> {
-        use crate::api::connection::Region as Declared;
-        let Some(url) = &spec.api_url else {
-            return Ok(Endpoint::region(match spec.region {
-                None | Some(Declared::US) => Region::Us,
-                Some(Declared::EU) => Region::Eu,
-                Some(Declared::IN) => Region::In,
-            }));
-        };
-        let endpoint = Endpoint::origin(url).map_err(|error| format!("apiURL: {error}"))?;
-        if self.outbound.allowed_origins.contains(&endpoint) {
-            Ok(endpoint)
-        } else {
-            Err("apiURL is not allowed; add it to the operator's --allowed-api-url, or use region".to_owned())
-        }
+    /// Settings for all clients.
+    #[must_use]
+    pub fn outbound(&self) -> &Outbound {
+        &self.outbound
     }
 
     /// A client for a credential that is to be checked.

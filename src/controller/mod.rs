@@ -5,6 +5,7 @@
 pub mod connection;
 pub mod connections;
 pub mod context;
+pub mod credentials;
 pub mod drive;
 pub mod error;
 pub mod events;

@@ -33,7 +33,7 @@ use crate::mutant::Mutant;
 use crate::profile::{PROFILES, Profile};
 
 /// Histories of each profile in a run; `HISTORIES` asks for another number.
-const EACH: u64 = 150;
+const EACH: u64 = 250;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())

@@ -223,15 +223,13 @@ impl<'a> Pass<'a> {
                 self.doubt();
             }
         }
+        // Accepted and not recorded: the pass ends, and whoever comes next settles it as unknown.
+        let lost_sight = sent.outcome == Outcome::Accepted && sent.object.is_none();
         self.facts.deliveries.insert(nonce, sent.outcome);
-        match sent.object {
-            Some(object) => {
-                self.object = object;
-                true
-            }
-            // Accepted and not recorded: whoever comes next settles it as unknown.
-            None => !matches!(self.facts.deliveries.values().last(), Some(Outcome::Accepted)),
+        if let Some(object) = sent.object {
+            self.object = object;
         }
+        !lost_sight
     }
 
     fn end(self, desired: &Desired, wake: Option<jiff::Timestamp>) -> Option<Duration> {

@@ -65,24 +65,7 @@ impl World {
         };
         pass.waiting = Waiting::Nothing;
         match pass.plan(&policy, self.clock(process)) {
-            Step::Read(Read::Connection) => {
-                pass.facts.connection = Some(self.connection(&mut pass));
-                self.go_on(process, pass);
-            }
-            Step::Read(Read::Users(keys)) if self.mutant == Some(Mutant::NoLookUp) => {
-                let now = self.clock(process);
-                pass.facts.looked_up(&keys, &[], now);
-                self.go_on(process, pass);
-            }
-            Step::Read(read) => {
-                let request = match &read {
-                    Read::Users(keys) => Request::Users(keys.clone()),
-                    Read::Job { job_id, .. } => Request::Job(job_id.clone()),
-                    Read::Connection => return,
-                };
-                pass.waiting = Waiting::Read(read);
-                self.await_answer(process, pass, request);
-            }
+            Step::Read(read) => self.begin_read(process, pass, read),
             Step::Commit(commit) => self.commit(process, pass, *commit),
             Step::Send(nonce) => match pass.orders.get(&nonce).cloned() {
                 Some(order) => {
@@ -96,6 +79,23 @@ impl World {
                 self.rest(process, &pass, wake);
             }
         }
+    }
+
+    fn begin_read(&mut self, process: usize, mut pass: Pass, read: Read) {
+        let request = match &read {
+            Read::Connection => {
+                pass.facts.connection = Some(self.connection(&mut pass));
+                return self.go_on(process, pass);
+            }
+            Read::Users(keys) if self.mutant == Some(Mutant::NoLookUp) => {
+                pass.facts.looked_up(keys, &[], self.clock(process));
+                return self.go_on(process, pass);
+            }
+            Read::Users(keys) => Request::Users(keys.clone()),
+            Read::Job { job_id, .. } => Request::Job(job_id.clone()),
+        };
+        pass.waiting = Waiting::Read(read);
+        self.await_answer(process, pass, request);
     }
 
     /// A process takes in an answer.

@@ -76,15 +76,22 @@ pub struct Environment {
     pub manifest: Manifest,
     /// Every row that ever was in it.
     pub rows: Vec<Row>,
-    /// How often the connection has changed.
-    pub switches: u64,
+    /// When the connection became what.
+    pub switches: Vec<(Ms, Link)>,
     counter: u64,
 }
 
 impl Environment {
     /// The world around an object of this manifest.
     pub fn of(manifest: Manifest, max_jobs: u32) -> Self {
-        Self { link: Link::Ready, max_jobs, rows: manifest.rows.clone(), manifest, switches: 0, counter: 0 }
+        Self {
+            link: Link::Ready,
+            max_jobs,
+            rows: manifest.rows.clone(),
+            manifest,
+            switches: Vec::new(),
+            counter: 0,
+        }
     }
 }
 
@@ -125,7 +132,7 @@ impl World {
             }
             Action::Link(link) => {
                 self.environment.link = link;
-                self.environment.switches += 1;
+                self.environment.switches.push((now, link));
             }
             Action::OthersCreate { username, email } => self.others_create(username, email),
             Action::OthersDelete => {

@@ -23,7 +23,7 @@ pub fn check(history: &History) -> Vec<String> {
         .map(|object| (object.generation, &object.requested_at, &object.retry_failed))
         .collect::<BTreeSet<_>>()
         .len() as u64;
-    let switches = history.world.environment.switches;
+    let switches = history.world.environment.switches.len() as u64;
     let allowed = 3 * posts + events + switches;
     (writes > allowed)
         .then(|| format!("{writes} status writes, at most {allowed} are needed"))

@@ -12,9 +12,10 @@ use crate::clock::{Ms, ms};
 use crate::history::History;
 use crate::jumpcloud::{Job, JobRow};
 
-/// How a job ends for a user who is not there. RowNotAttributed is such an end, too: whose row had
-/// failed is a guess, and only a person has the user sent again.
-const ENDED: [&str; 3] = [reason::JOB_TIMED_OUT, reason::NOT_CREATED, reason::ROW_NOT_ATTRIBUTED];
+/// How a job ends for a user who is not there under its name. RowNotAttributed and a conflict are such
+/// ends, too, though the rule does not name them: only a person has the user sent again after them.
+const ENDED: [&str; 4] =
+    [reason::JOB_TIMED_OUT, reason::NOT_CREATED, reason::ROW_NOT_ATTRIBUTED, reason::ALREADY_EXISTS];
 
 /// All pairs of jobs that should not be.
 pub fn check(history: &History) -> Vec<String> {

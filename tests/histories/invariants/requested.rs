@@ -4,6 +4,8 @@
 use jumpcloud_operator::api::user_status::reason;
 
 use crate::api_server::Object;
+use crate::clock::{MINUTE, Ms};
+use crate::environment::Link;
 use crate::history::History;
 
 /// Reasons that excuse.
@@ -19,6 +21,7 @@ pub fn check(history: &History) -> Vec<String> {
         if let (Some(before), Some(value)) = (before, handled)
             && handled_differs(before, value)
             && !forbidden(object)
+            && linked(history, kept.at)
         {
             let asked = history
                 .versions(object.uid)
@@ -51,6 +54,14 @@ fn forbidden(object: &Object) -> bool {
     changed
         || object.spec.manifest.paused
         || status.conditions.iter().any(|condition| EXCUSES.contains(&condition.reason.as_str()))
+}
+
+/// Whether the connection was as it should be then, and for long enough that a pass knew.
+fn linked(history: &History, then: Ms) -> bool {
+    let switches = &history.world.environment.switches;
+    let passes = MINUTE;
+    let last = switches.iter().rev().find(|(at, _)| *at <= then);
+    last.is_none_or(|(at, link)| *link == Link::Ready && at + passes <= then)
 }
 
 fn handled(object: &Object) -> Option<&str> {

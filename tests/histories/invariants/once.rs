@@ -36,7 +36,7 @@ pub fn check(history: &History) -> Vec<String> {
 
 fn excused(history: &History, earlier: &Job, row: &JobRow, later: &Job) -> bool {
     let intended = history.intended(later);
-    history.lost_since(earlier.uid, history.intended(earlier))
+    history.lost_since(earlier.uid, history.intended(earlier).min(intended))
         || (row.failed.is_some() && row.runs.is_some_and(|at| at <= intended))
         || deleted_between(history, row, earlier.accepted, later.accepted)
         || given_up(history, earlier, &row.username, intended)

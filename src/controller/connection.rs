@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, Patch};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::reflector::ObjectRef;
@@ -19,7 +19,7 @@ use super::context::Context;
 use super::credentials::{self, KeyMaterial};
 use super::error::{Error, KUBE_TIMEOUT, within};
 use super::events;
-use super::object::{FIELD_MANAGER, is_conflict, status_patch};
+use super::object::{is_conflict, status_patch, written_by_us};
 use crate::api::condition::{self, Standing, Verdict};
 use crate::api::connection::{JumpCloudConnection, JumpCloudConnectionStatus, OrganizationStatus};
 use crate::plan::connection::{Finding, assess};
@@ -174,9 +174,11 @@ async fn write(
     let patch = status_patch(&uid, &connection.resource_version().unwrap_or_default(), old, &new);
     let api: Api<JumpCloudConnection> =
         Api::namespaced(context.client.clone(), &connection.namespace().unwrap_or_default());
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    match within(KUBE_TIMEOUT, api.patch_status(&connection.name_any(), &params, &Patch::Merge(&patch)))
-        .await?
+    match within(
+        KUBE_TIMEOUT,
+        api.patch_status(&connection.name_any(), &written_by_us(), &Patch::Merge(&patch)),
+    )
+    .await?
     {
         Ok(_) => {}
         // The watch brings the newer object, and with it another pass.

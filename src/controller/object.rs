@@ -104,6 +104,12 @@ fn changed(old: &Map<String, Value>, new: &Map<String, Value>) -> Map<String, Va
     patch
 }
 
+/// Every write names this operator as its field manager.
+#[must_use]
+pub fn written_by_us() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
 /// Writes a status patch.
 ///
 /// # Errors
@@ -113,8 +119,7 @@ pub async fn patch_status(
     name: &str,
     patch: &Value,
 ) -> Result<JumpCloudUserBatch, kube::Error> {
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    api.patch_status(name, &params, &Patch::Merge(patch)).await
+    api.patch_status(name, &written_by_us(), &Patch::Merge(patch)).await
 }
 
 /// Whether a write was refused because the object has changed since.

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, Patch};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::error::{Error, KUBE_TIMEOUT, within};
-use super::object::{FIELD_MANAGER, Fetched, fetch, is_conflict, patch_status, status_patch};
+use super::object::{Fetched, fetch, is_conflict, patch_status, status_patch, written_by_us};
 use crate::api::submission::{Phase, Recorded, Submission};
 use crate::api::user_batch::JumpCloudUserBatch;
 use crate::jumpcloud::client::JumpCloud;
@@ -93,14 +93,12 @@ pub async fn commit(
             Ok(Err(_)) | Err(_) => {}
         }
         let Some(live) = fetch(api, &name).await? else { return Ok(Committed::Lost) };
-        let snapshot = |object: &Fetched| (object.uid().to_owned(), object.generation());
-        let ((uid, generation), (live_uid, live_generation)) = (snapshot(planned), snapshot(&live));
         let live_status = live.status();
         let resolution = resolve(
-            Snapshot { uid: &uid, generation, status: &old },
+            Snapshot { uid: planned.uid(), generation: planned.generation(), status: &old },
             &commit.status,
             intent,
-            Snapshot { uid: &live_uid, generation: live_generation, status: &live_status },
+            Snapshot { uid: live.uid(), generation: live.generation(), status: &live_status },
             rewrites,
             clock::now(),
         );
@@ -199,8 +197,9 @@ async fn try_record(
     }
     let patch = job_patch(index, uid, nonce, job_id, accepted);
     let operations = serde_json::from_value(patch).map_err(|error| Error::Unreadable(error.to_string()))?;
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    match within(KUBE_TIMEOUT, api.patch_status(name, &params, &Patch::<()>::Json(operations))).await? {
+    match within(KUBE_TIMEOUT, api.patch_status(name, &written_by_us(), &Patch::<()>::Json(operations)))
+        .await?
+    {
         Ok(batch) => Ok(Tried::Recorded(Box::new(Fetched::of(batch)))),
         // A failed test: the record has moved to another index, or the answer to an earlier try was lost.
         Err(kube::Error::Api(status)) if matches!(status.code, 409 | 422) => Ok(Tried::Moved),

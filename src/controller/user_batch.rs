@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, ApiResource, DynamicObject, Patch};
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
@@ -17,7 +17,7 @@ use super::context::Context;
 use super::drive::drive;
 use super::error::{Error, KUBE_TIMEOUT, within};
 use super::gauges::KIND;
-use super::object::FIELD_MANAGER;
+use super::object::written_by_us;
 use super::{events, orphan};
 use crate::api::condition::{self, Reason, Standing, Verdict};
 use crate::api::head::BatchHead;
@@ -124,8 +124,7 @@ async fn tell_unreadable(context: &Context, namespace: &str, name: &str, why: &s
         "metadata": {"resourceVersion": object.metadata.resource_version},
         "status": {"observedGeneration": generation, "conditions": new},
     });
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    within(KUBE_TIMEOUT, api.patch_status(name, &params, &Patch::Merge(&patch))).await??;
+    within(KUBE_TIMEOUT, api.patch_status(name, &written_by_us(), &Patch::Merge(&patch))).await??;
     let head = BatchHead { metadata: object.metadata, ..BatchHead::default() };
     events::transition(&context.recorder, &head, &old, &verdict).await;
     Ok(())

@@ -48,6 +48,11 @@ pub struct JumpCloudConnectionSpec {
     /// How fast and how much at once.
     #[serde(default)]
     pub limits: ConnectionLimits,
+    /// Globs (`*`, `?`) on usernames, without regard to case: users that nobody updates, suspends,
+    /// schedules or deletes through this connection. Such a change ends as UserProtected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), inner(length(min = 1, max = 256)))]
+    pub protected_users: Vec<String>,
     /// Emergency stop: nothing is written through this connection, whoever asks. Running jobs are
     /// still followed.
     #[serde(default)]

@@ -35,9 +35,18 @@ pub struct Submission {
     pub record_version: u32,
     /// What is asked for.
     pub operation: Operation,
-    /// Usernames of the users of this request.
+    /// The users of this request: usernames of a create, JumpCloud's ids of an update.
     #[schemars(length(max = 800), inner(length(max = 1024)))]
     pub members: Vec<String>,
+    /// Update only: the username of each member, in the order of members.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 800), inner(length(max = 1024)))]
+    pub usernames: Vec<String>,
+    /// Usernames of a create whose rows it does not carry in full: their manager is still to be created,
+    /// or a field is taken by updates alone. An update follows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 800), inner(length(max = 1024)))]
+    pub incomplete: Vec<String>,
     /// Hash of each member's row as sent, in the order of members.
     #[schemars(length(max = 800), inner(length(max = 64)))]
     pub row_hashes: Vec<String>,
@@ -87,6 +96,8 @@ pub struct Submission {
 pub enum Operation {
     /// Bulk create.
     Create,
+    /// Bulk update.
+    Update,
 }
 
 /// What became of a request.
@@ -98,6 +109,8 @@ pub enum Phase {
     Accepted,
     /// Sent, and no readable answer came.
     Unknown,
+    /// Part of a request that JumpCloud refused as a whole: still to be sent, in a request of its own.
+    Rejected,
 }
 
 impl Recorded {
@@ -138,10 +151,44 @@ impl Recorded {
 }
 
 impl Submission {
-    /// Index of a member.
+    /// Usernames of the members, in their order.
     #[must_use]
-    pub fn position(&self, key: &str) -> Option<usize> {
-        self.members.iter().position(|m| crate::users::row::fold(m) == key)
+    pub fn usernames(&self) -> &[String] {
+        match self.operation {
+            Operation::Create => &self.members,
+            Operation::Update => &self.usernames,
+        }
+    }
+
+    /// JumpCloud's id of that member; members of a create have none yet.
+    #[must_use]
+    pub fn id(&self, index: usize) -> Option<&str> {
+        match self.operation {
+            Operation::Create => None,
+            Operation::Update => self.members.get(index).map(String::as_str),
+        }
+    }
+
+    /// The members from `from` to `to` alone, as a request that is still to be sent. `half` tells the two
+    /// parts of one request apart.
+    #[must_use]
+    pub fn part(&self, from: usize, to: usize, half: char) -> Self {
+        let some = |list: &[String]| list.iter().take(to).skip(from).cloned().collect::<Vec<_>>();
+        let usernames = some(self.usernames());
+        Self {
+            nonce: format!("{}{half}", self.nonce),
+            members: some(&self.members),
+            row_hashes: some(&self.row_hashes),
+            identities: some(&self.identities),
+            incomplete: self.incomplete.iter().filter(|name| usernames.contains(name)).cloned().collect(),
+            usernames: some(&self.usernames),
+            phase: Phase::Rejected,
+            job_id: None,
+            accept_time: None,
+            look_time: None,
+            missing: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// The name of the sight of the last look, if there was one.
@@ -155,6 +202,7 @@ impl Submission {
     pub fn is_sound(&self) -> bool {
         self.members.len() == self.row_hashes.len()
             && self.members.len() == self.identities.len()
+            && (self.operation == Operation::Create || self.members.len() == self.usernames.len())
             && !self.members.is_empty()
             && (self.phase != Phase::Accepted || (self.job_id.is_some() && self.accept_time.is_some()))
     }

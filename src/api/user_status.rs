@@ -79,13 +79,21 @@ pub struct InventoryEntry {
     /// JumpCloud's id of the user.
     #[schemars(length(max = 64))]
     pub id: String,
-    /// Hash of the row as last applied.
+    /// Hash of the row as last applied; empty while the row is applied in part only.
     #[schemars(length(max = 64))]
     pub hash: String,
-    /// The state as last declared.
+    /// The declared state that was applied last: it is written again when another one is declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub state: Option<String>,
+    /// Since when the list does not have the user any more: it is ours in name only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub removal_time: Option<String>,
+    /// How the user came to be as declared: Updated, Unchanged or Adopted; absent for Created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub result: Option<String>,
     /// Fields of a newer operator, kept as they are.
     #[serde(flatten)]
     #[schemars(skip)]
@@ -126,14 +134,22 @@ pub struct Failure {
 pub struct Counts {
     /// Users declared.
     pub desired: u32,
-    /// Users that this object created.
+    /// Users that this object created and had no need to update.
     pub created: u32,
+    /// Users that an update brought to their row.
+    pub updated: u32,
+    /// Users that existed and were taken over.
+    pub adopted: u32,
+    /// Users that were looked at after an edit and needed nothing.
+    pub unchanged: u32,
     /// Users without a final result yet.
     pub pending: u32,
     /// Users that failed for good.
     pub failed: u32,
     /// Users that exist in JumpCloud and are not ours.
     pub conflicts: u32,
+    /// Users that were taken off the list and left as they are.
+    pub retained: u32,
 }
 
 /// A job that has ended.
@@ -172,7 +188,7 @@ pub struct UserStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub id: Option<String>,
-    /// Pending, Created, Failed or Conflict.
+    /// Pending, Created, Updated, Unchanged, Adopted, Failed or Conflict.
     #[schemars(length(max = 32))]
     pub result: String,
     /// Why, where the result alone does not say it.
@@ -205,6 +221,10 @@ pub struct LastHandled {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub retry_failed: Option<String>,
+    /// Value of the annotation resolve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub resolve: Option<String>,
 }
 
 /// Results of a user.
@@ -213,6 +233,12 @@ pub mod result {
     pub const PENDING: &str = "Pending";
     /// Exists, made by this object.
     pub const CREATED: &str = "Created";
+    /// Ours, and brought to its row by an update.
+    pub const UPDATED: &str = "Updated";
+    /// Ours, and needed nothing after an edit.
+    pub const UNCHANGED: &str = "Unchanged";
+    /// Existed, and was taken over.
+    pub const ADOPTED: &str = "Adopted";
     /// Failed for good.
     pub const FAILED: &str = "Failed";
     /// Exists and is not ours.
@@ -221,6 +247,12 @@ pub mod result {
 
 /// Reasons of a user.
 pub mod reason {
+    /// Whether a user with this reason is somebody else's.
+    #[must_use]
+    pub fn is_conflict(reason: &str) -> bool {
+        matches!(reason, ALREADY_EXISTS | MANAGED_ELSEWHERE)
+    }
+
     /// The outcome of a request was unknown; the user was found afterwards.
     pub const ADOPTED_AFTER_UNKNOWN: &str = "AdoptedAfterUnknown";
     /// Twice the outcome of a request was unknown and the user was not found.
@@ -235,4 +267,12 @@ pub mod reason {
     pub const NOT_CREATED: &str = "NotCreated";
     /// The job did not end in time.
     pub const JOB_TIMED_OUT: &str = "JobTimedOut";
+    /// JumpCloud kept other values than were sent, twice.
+    pub const FIELD_NOT_TAKEN: &str = "FieldNotTaken";
+    /// The declared manager does not exist.
+    pub const MANAGER_NOT_FOUND: &str = "ManagerNotFound";
+    /// Another object has the user.
+    pub const MANAGED_ELSEWHERE: &str = "ManagedElsewhere";
+    /// The connection protects the user.
+    pub const USER_PROTECTED: &str = "UserProtected";
 }

@@ -12,7 +12,7 @@ use reqwest::{Certificate, Url};
 use crate::controller::credentials::Outbound;
 use crate::jumpcloud::endpoint::Endpoint;
 use crate::jumpcloud::observe::Observer;
-use crate::plan::policy::Policy;
+use crate::plan::policy::{Policy, Writes};
 use crate::runtime::clock;
 use crate::runtime::lease::LeaseConfig;
 use crate::runtime::telemetry::LogFormat;
@@ -29,6 +29,9 @@ pub struct RunArgs {
     /// Origin that connections may name in apiURL; repeat for several.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_ALLOWED_API_URL", value_delimiter = ',')]
     pub(super) allowed_api_url: Vec<String>,
+    /// Nothing is written to JumpCloud: running jobs are followed, everything else waits.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_READ_ONLY", default_value_t = false)]
+    pub(super) read_only: bool,
     /// Whether replicas agree on one that acts.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set)]
     pub(super) leader_elect: bool,
@@ -127,6 +130,7 @@ impl RunArgs {
             quarantine: self.unknown_quarantine,
             poll_min: self.poll_min,
             poll_max: self.poll_max,
+            writes: if self.read_only { Writes::Forbidden } else { Writes::Allowed },
         }
     }
 

@@ -17,11 +17,12 @@ use crate::api::user_batch::{JumpCloudUserBatch, JumpCloudUserBatchStatus};
 use crate::jumpcloud::client::JumpCloud;
 use crate::jumpcloud::error::Error as ClientError;
 use crate::plan::desired::{Desired, desired};
-use crate::plan::facts::{ConnectionFact, Facts, FailedRead, Outcome, Read};
+use crate::plan::facts::{ConnectionFact, Facts, FailedRead, Outcome, Read, Repair, Repaired};
 use crate::plan::policy::after;
 use crate::plan::step::{Batch, Commit, Step, plan};
 use crate::runtime::clock;
 use crate::users::clean;
+use crate::users::row::fold;
 
 /// More steps than any pass can need: two per user, and some.
 const MAX_STEPS: usize = 5000;
@@ -49,6 +50,7 @@ pub async fn drive(context: &Arc<Context>, namespace: &str, name: &str) -> Resul
             Step::Read(what) => pass.read(what).await?,
             Step::Commit(write) => pass.commit(&write).await?,
             Step::Send(_) => pass.send(&desired).await,
+            Step::Repair(repair) => pass.repair(&repair).await,
             Step::Idle { wake_at } => {
                 wake = wake_at;
                 false
@@ -86,7 +88,9 @@ impl<'a> Pass<'a> {
         let sights: Vec<String> = status.submissions.iter().flat_map(Recorded::sights).collect();
         let epoch = context.connections.epoch(namespace, &object.batch.spec.connection_ref.name);
         let notes = context.memory.recall(object.uid(), &sights, epoch, clock::monotonic());
-        let facts = Facts::begin(notes, clock::nonce());
+        let mut facts = Facts::begin(notes, clock::nonce());
+        let connection = context.connections.stored(namespace, &object.batch.spec.connection_ref.name);
+        facts.protected = connection.map(|found| found.spec.protected_users.clone()).unwrap_or_default();
         Self { context, api, namespace, name, object, facts, client: None, armed: None, retry: None }
     }
 
@@ -98,6 +102,7 @@ impl<'a> Pass<'a> {
             generation: self.object.generation(),
             requested_at: annotation(crate::api::REQUESTED_AT),
             retry_failed: annotation(crate::api::RETRY_FAILED),
+            resolve: annotation(crate::api::RESOLVE),
             deleting: metadata.deletion_timestamp.is_some(),
             desired,
             status,
@@ -110,6 +115,7 @@ impl<'a> Pass<'a> {
             let Some(client) = self.client.clone() else { return Ok(false) };
             let answer = match &what {
                 Read::Users(keys) => read::users(&client, keys, &mut self.facts, clock::now).await,
+                Read::Managers(wanted) => read::managers(&client, wanted, &mut self.facts).await,
                 Read::Job { job_id, rows } => {
                     read::job(&client, job_id, *rows, &mut self.facts, clock::now).await
                 }
@@ -177,7 +183,7 @@ impl<'a> Pass<'a> {
             Committed::Written { object, armed } => {
                 self.object = *object;
                 let nonce = armed.as_ref().map(|armed| armed.nonce().to_owned());
-                self.facts.committed(nonce, clock::nonce());
+                self.facts.committed(nonce, write.repairs.clone(), clock::nonce());
                 self.armed = armed;
                 events::transition(&self.context.recorder, &self.object.batch, &old, &write.verdict).await;
                 Ok(true)
@@ -200,6 +206,19 @@ impl<'a> Pass<'a> {
             return Prepared::NotLeading;
         }
         Prepared::Ready(Ready { permit, client, deadline: clock::monotonic() + time })
+    }
+
+    /// Sets fields of one user (I/O): harmless when repeated, announced by the write before.
+    async fn repair(&mut self, repair: &Repair) -> bool {
+        let outcome = match self.client.clone() {
+            Some(client) => read::repair(&client, repair).await,
+            None => Repaired::NotNow,
+        };
+        let key = fold(&repair.username);
+        self.facts.users.remove(&key);
+        self.facts.repaired.insert(key, outcome);
+        self.facts.repairs.retain(|other| other != repair);
+        true
     }
 
     /// Sends (I/O), on a task of its own.

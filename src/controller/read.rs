@@ -6,10 +6,10 @@ use crate::jumpcloud::client::JumpCloud;
 use crate::jumpcloud::error::Error;
 use crate::jumpcloud::users::{UserKey as Wanted, UserSearch};
 use crate::jumpcloud::wire::{LiveUser, RowStatus, WorkResult};
-use crate::plan::facts::{Facts, Live, Row, UserKey, Word};
-use crate::users::row::fold;
+use crate::plan::facts::{By, Facts, Live, Repair, Repaired, Row, UserKey, Word};
+use crate::users::row::{ManagerRef, fold};
 
-/// Looks users up by username and e-mail address.
+/// Looks users up.
 ///
 /// # Errors
 /// The client's.
@@ -21,17 +21,17 @@ pub async fn users(
 ) -> Result<(), Error> {
     let mut wanted = Vec::with_capacity(keys.len() * 2);
     for key in keys {
-        wanted.push(Wanted::Username(key.username.clone()));
-        // The search compares letter by letter; JumpCloud's usernames are the same in any case.
-        let folded = fold(&key.username);
-        if folded != key.username {
-            wanted.push(Wanted::Username(folded));
+        match &key.by {
+            By::Id(id) => wanted.push(Wanted::Id(id.clone())),
+            By::Names { email, employee_identifier } => {
+                wanted.extend(in_any_case(&key.username));
+                wanted.extend(email.clone().map(Wanted::Email));
+                wanted.extend(employee_identifier.clone().map(Wanted::EmployeeIdentifier));
+            }
         }
-        wanted.extend(key.email.clone().map(Wanted::Email));
     }
-    // The identity comes along with every search; nothing else of a user is needed here.
-    let search = UserSearch { keys: wanted, fields: vec!["username"] };
-    let found = client.search_users(&search).await?;
+    // All fields: what a request did is seen by comparing.
+    let found = client.search_users(&UserSearch::new(wanted)).await?;
     let live: Vec<Live> = found.into_iter().map(live).collect();
     facts.looked_up(keys, &live, now());
     Ok(())
@@ -57,9 +57,55 @@ pub async fn job(
     Ok(())
 }
 
+/// Looks managers up.
+///
+/// # Errors
+/// The client's.
+pub async fn managers(client: &JumpCloud, wanted: &[ManagerRef], facts: &mut Facts) -> Result<(), Error> {
+    let keys = wanted.iter().flat_map(|manager| match manager {
+        ManagerRef::Id(id) => vec![Wanted::Id(id.clone())],
+        ManagerRef::Username(username) => in_any_case(username),
+        ManagerRef::Email(email) => vec![Wanted::Email(email.clone())],
+    });
+    let found = client.search_users(&UserSearch { keys: keys.collect(), fields: vec!["username"] }).await?;
+    for manager in wanted {
+        let user = found.iter().find(|user| match manager {
+            ManagerRef::Id(id) => user.id == *id,
+            ManagerRef::Username(username) => fold(&user.username) == fold(username),
+            ManagerRef::Email(email) => user.email.to_lowercase() == email.to_lowercase(),
+        });
+        facts.managers.insert(manager.clone(), user.map(|user| user.id.clone()));
+    }
+    Ok(())
+}
+
+/// Sets fields of one user. Whatever went wrong may be tried again, unless JumpCloud refused the values.
+pub async fn repair(client: &JumpCloud, repair: &Repair) -> Repaired {
+    match client.update_user(&repair.id, &repair.set).await {
+        Ok(_) => Repaired::Done,
+        Err(error) if matches!(error.status(), Some(400 | 409 | 413 | 422)) => {
+            Repaired::Refused { message: error.to_string() }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a user could not be repaired; it is tried again");
+            Repaired::NotNow
+        }
+    }
+}
+
+/// The search compares letter by letter; JumpCloud's usernames are the same in any case.
+fn in_any_case(username: &str) -> Vec<Wanted> {
+    let folded = fold(username);
+    let mut keys = vec![Wanted::Username(username.to_owned())];
+    if folded != username {
+        keys.push(Wanted::Username(folded));
+    }
+    keys
+}
+
 fn live(user: LiveUser) -> Live {
-    let LiveUser { id, username, email, state, created, fields: _ } = user;
-    Live { id, username, email, state, created }
+    let LiveUser { id, username, email, state, created, fields } = user;
+    Live { id, username, email, state, created, fields }
 }
 
 fn row(result: WorkResult) -> Row {

@@ -10,6 +10,7 @@ use kube::api::Api;
 
 use super::object::Fetched;
 use super::record::{Armed, record_job};
+use crate::api::submission::Operation;
 use crate::api::user_batch::JumpCloudUserBatch;
 use crate::jumpcloud::client::BulkRequest;
 use crate::jumpcloud::delivery::{Delivery, NotSent, Refusal};
@@ -51,7 +52,10 @@ pub async fn send(shutdown: &Shutdown, to: Address, armed: Armed, desired: &Desi
             return Sent { outcome: refused(&refusal), object: None, refusal: Some(refusal) };
         }
         #[expect(clippy::disallowed_methods, reason = "the one place that may: it consumes an Armed")]
-        let delivery = ready.client.bulk_create(ready.permit, &request, ready.deadline).await;
+        let delivery = match submission.operation {
+            Operation::Create => ready.client.bulk_create(ready.permit, &request, ready.deadline).await,
+            Operation::Update => ready.client.bulk_update(ready.permit, &request, ready.deadline).await,
+        };
         let nonce = submission.nonce.as_str();
         match delivery {
             Delivery::Accepted { job_id } => {

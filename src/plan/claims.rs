@@ -25,6 +25,8 @@ pub struct Claim {
     /// Whether it is in this object's namespace and uses the same connection: only then a user is
     /// handed over.
     pub hands_over: bool,
+    /// The state that the other object applied last.
+    pub state: Option<String>,
     /// Whether the other object is older: by creationTimestamp, then namespace/name.
     pub older: bool,
 }

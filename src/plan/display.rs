@@ -35,12 +35,17 @@ pub fn show(draft: &mut Draft, desired: &Desired) {
         let line = line(row, &known, draft.news.get(&key), before.get(&key).copied());
         match line.result.as_str() {
             result::CREATED => counts.created += 1,
+            result::UPDATED => counts.updated += 1,
+            result::UNCHANGED => counts.unchanged += 1,
+            result::ADOPTED => counts.adopted += 1,
             result::FAILED => counts.failed += 1,
             result::CONFLICT => counts.conflicts += 1,
             _ => counts.pending += 1,
         }
         lines.push(line);
     }
+    let left = draft.status.inventory.iter().filter(|entry| entry.removal_time.is_some());
+    counts.retained = count(left.count());
     // Stable: within a group the order of the list.
     lines.sort_by_key(|line| match line.result.as_str() {
         result::FAILED => 0,
@@ -66,17 +71,18 @@ struct Known<'a> {
 }
 
 fn line(row: &DesiredRow, known: &Known<'_>, news: Option<&News>, before: Option<&UserStatus>) -> UserStatus {
-    let (result, why) = match (known.entry, known.in_flight, known.failure) {
-        (Some(_), _, _) => (result::CREATED, None),
-        (None, true, _) | (None, false, None) => (result::PENDING, None),
-        (None, false, Some(failure)) => {
+    let applied = known.entry.filter(|entry| entry.hash == row.hash);
+    let (result, why) = match (known.in_flight, known.failure, applied) {
+        (true, _, _) | (false, None, None) => (result::PENDING, None),
+        (false, Some(failure), _) => {
             let result = match failure.retry_time {
                 Some(_) => result::PENDING,
-                None if failure.reason == reason::ALREADY_EXISTS => result::CONFLICT,
+                None if reason::is_conflict(&failure.reason) => result::CONFLICT,
                 None => result::FAILED,
             };
             (result, Some(failure.reason.clone()))
         }
+        (false, None, Some(entry)) => (entry.result.as_deref().unwrap_or(result::CREATED), None),
     };
     let mut line = UserStatus {
         username: row.username.clone(),
@@ -87,10 +93,10 @@ fn line(row: &DesiredRow, known: &Known<'_>, news: Option<&News>, before: Option
     };
     // What is said of a request that has ended gives way at once to the next one: nobody could read it
     // before the next write takes it away again.
-    if let Some(news) = news.filter(|_| known.entry.is_some() || !known.in_flight) {
+    if let Some(news) = news.filter(|_| !known.in_flight) {
         line.reason = news.reason.map(str::to_owned).or(line.reason);
         line.message.clone_from(&news.message);
-        line.job_id.clone_from(&news.job_id);
+        line.job_id = news.job_id.clone().or_else(|| before.and_then(|before| before.job_id.clone()));
         line.live_state.clone_from(&news.live_state);
     } else if let Some(before) = before.filter(|b| still_holds(b, &line)) {
         line.reason.clone_from(&before.reason);
@@ -98,14 +104,23 @@ fn line(row: &DesiredRow, known: &Known<'_>, news: Option<&News>, before: Option
         line.job_id.clone_from(&before.job_id);
         line.live_state.clone_from(&before.live_state);
     }
+    // How a user was found outlives what was still to be applied.
+    let found = before.and_then(|before| before.reason.as_deref()) == Some(reason::ADOPTED_AFTER_UNKNOWN);
+    if found && line.reason.is_none() && is_success(&line.result) {
+        line.reason = Some(reason::ADOPTED_AFTER_UNKNOWN.to_owned());
+    }
     line
+}
+
+fn is_success(word: &str) -> bool {
+    matches!(word, result::CREATED | result::UPDATED | result::UNCHANGED | result::ADOPTED)
 }
 
 /// Whether what was written about a user before is still about the same result. A success has its
 /// reason only in the line itself.
 fn still_holds(before: &UserStatus, now: &UserStatus) -> bool {
     let same = before.result == now.result && before.id == now.id;
-    same && (before.reason == now.reason || now.result == result::CREATED)
+    same && (before.reason == now.reason || is_success(&now.result))
 }
 
 /// The first lines that fit into so many bytes.

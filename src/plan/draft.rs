@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::applied::{Applied, How, declared_state};
 use super::desired::Desired;
 use super::messages;
 use super::policy::after;
@@ -12,7 +13,7 @@ use super::submission::{Fate, Settled};
 use crate::api::condition::whole_seconds;
 use crate::api::submission::{Operation, Recorded, Submission};
 use crate::api::user_status::{
-    Failure, InventoryEntry, JumpCloudUserBatchStatus, LastHandled, SettledJob, reason,
+    Failure, InventoryEntry, JumpCloudUserBatchStatus, LastHandled, SettledJob, reason, result,
 };
 use crate::users::clean;
 use crate::users::row::{DesiredRow, fold};
@@ -27,6 +28,42 @@ pub struct Draft {
     pub status: JumpCloudUserBatchStatus,
     /// News about users, by folded username.
     pub news: BTreeMap<String, News>,
+}
+
+/// Sends within which JumpCloud has to take a value.
+const TAKEN_WITHIN: u32 = 2;
+
+/// An entry of the inventory about to be.
+#[derive(Debug, Clone, Default)]
+pub struct Entry {
+    /// The username as declared.
+    pub username: String,
+    /// JumpCloud's id.
+    pub id: String,
+    /// Hash of the row as applied; empty while it is applied in part.
+    pub hash: String,
+    /// The declared state that is applied.
+    pub state: Option<String>,
+    /// One of the words of [`result`]; none means created.
+    pub result: Option<&'static str>,
+}
+
+impl Entry {
+    /// A user of whose row nothing is applied yet.
+    #[must_use]
+    pub fn of(username: &str, id: &str) -> Self {
+        Self { username: username.to_owned(), id: id.to_owned(), ..Self::default() }
+    }
+
+    /// A user that has everything of its row.
+    #[must_use]
+    pub fn whole(row: &DesiredRow, id: &str) -> Self {
+        Self {
+            hash: row.hash.clone(),
+            state: declared_state(row).map(str::to_owned),
+            ..Self::of(&row.username, id)
+        }
+    }
 }
 
 /// What a user's line in `status.users` will say besides the result.
@@ -55,6 +92,20 @@ impl Draft {
         self.status.submissions.push(Recorded::Known(Box::new(request.clone())));
     }
 
+    /// Puts two halves in the place of a record.
+    pub fn split(&mut self, nonce: &str, halves: [Submission; 2]) {
+        let records = &mut self.status.submissions;
+        let at = records.iter().position(|record| record.nonce() == Some(nonce)).unwrap_or(records.len());
+        records.retain(|record| record.nonce() != Some(nonce));
+        let halves = halves.into_iter().map(|half| Recorded::Known(Box::new(half)));
+        records.splice(at..at, halves);
+    }
+
+    /// Takes a record out whose users need no request of their own any more.
+    pub fn dissolve(&mut self, nonce: &str) {
+        self.status.submissions.retain(|record| record.nonce() != Some(nonce));
+    }
+
     /// Replaces a record by a changed one of the same nonce.
     pub fn replace(&mut self, changed: Submission) {
         for record in &mut self.status.submissions {
@@ -72,7 +123,7 @@ impl Draft {
         let mut succeeded = 0;
         for settled in results {
             let row = desired.rows.iter().find(|row| row.key() == fold(&settled.username));
-            succeeded += u32::from(matches!(settled.fate, Fate::Created { .. }));
+            succeeded += u32::from(settled.fate.is_success());
             self.record(request, settled, row, &shared, desired, now);
         }
         if results.iter().all(|settled| settled.fate == Fate::Released) {
@@ -85,6 +136,7 @@ impl Draft {
                 job_id: request.job_id.clone(),
                 operation: match request.operation {
                     Operation::Create => "Create".to_owned(),
+                    Operation::Update => "Update".to_owned(),
                 },
                 users,
                 succeeded,
@@ -110,11 +162,22 @@ impl Draft {
         let sent = row.filter(|row| row.hash == settled.hash);
         let job_id = request.job_id.clone();
         match &settled.fate {
-            Fate::Released => {}
-            Fate::Created { id, live_state, after_unknown } => {
-                self.own(&settled.username, id, &settled.hash, sent);
-                let reason = after_unknown.then_some(reason::ADOPTED_AFTER_UNKNOWN);
-                self.news.insert(key, News { reason, message: None, job_id, live_state: live_state.clone() });
+            // What is gone is looked for by name, as a new user is, when its row is looked at next.
+            Fate::Released | Fate::Vanished => {}
+            Fate::Created { id, live_state, after_unknown, applied } => {
+                let before = Entry::of(&settled.username, id);
+                self.apply(before, settled, applied, now);
+                let news = self.news.entry(key).or_default();
+                news.reason = news.reason.or(after_unknown.then_some(reason::ADOPTED_AFTER_UNKNOWN));
+                news.job_id = job_id;
+                news.live_state.clone_from(live_state);
+            }
+            Fate::Updated { id, live_state, applied } => {
+                let entry = self.entry(&key, &settled.username, id);
+                self.apply(Entry { result: Some(result::UPDATED), ..entry }, settled, applied, now);
+                let news = self.news.entry(key).or_default();
+                news.job_id = job_id;
+                news.live_state.clone_from(live_state);
             }
             Fate::Conflict => self.conflict(&settled.username, &settled.hash, job_id),
             Fate::Failed { reason, message, may_pass, may_appear } => {
@@ -155,34 +218,151 @@ impl Draft {
         }
     }
 
-    /// Takes a user into the inventory.
-    pub fn own(&mut self, username: &str, id: &str, hash: &str, row: Option<&DesiredRow>) {
-        let key = fold(username);
+    /// Takes down what a request did to a user that is ours.
+    fn apply(&mut self, entry: Entry, settled: &Settled, applied: &Applied, now: Timestamp) {
+        let (username, hash) = (&settled.username, &settled.hash);
+        let entry = Entry { state: applied.state.clone(), ..entry };
+        match &applied.how {
+            How::Whole => self.own(Entry { hash: hash.clone(), ..entry }),
+            How::Part => self.own(entry),
+            How::NotTaken(fields) => {
+                self.put(entry);
+                self.not_taken(username, hash, fields, now);
+            }
+        }
+    }
+
+    /// JumpCloud kept other values than were sent: sent once more, then it is a person's turn.
+    pub fn not_taken(&mut self, username: &str, hash: &str, fields: &[String], now: Timestamp) {
+        let failure = self.failure(username, hash);
+        if failure.reason != reason::FIELD_NOT_TAKEN {
+            failure.attempts = 0;
+        }
+        failure.reason = reason::FIELD_NOT_TAKEN.to_owned();
+        failure.attempts = (failure.attempts + 1).min(TAKEN_WITHIN);
+        let last = failure.attempts >= TAKEN_WITHIN;
+        failure.retry_time = (!last).then(|| now.to_string());
+        let message = if last { messages::not_taken(fields) } else { messages::not_taken_yet(fields) };
+        let news = self.news.entry(fold(username)).or_default();
+        news.reason = Some(reason::FIELD_NOT_TAKEN);
+        news.message = Some(message);
+    }
+
+    /// Takes a user into the inventory; whatever failed about it is over.
+    pub fn own(&mut self, entry: Entry) {
+        let key = fold(&entry.username);
         self.status.failures.retain(|failure| fold(&failure.username) != key);
-        self.status.inventory.retain(|entry| fold(&entry.username) != key);
-        self.status.inventory.push(InventoryEntry {
-            username: username.to_owned(),
-            id: id.to_owned(),
-            hash: hash.to_owned(),
-            state: row.and_then(|row| row.fields.get("state")).and_then(|s| s.as_str()).map(str::to_owned),
+        self.put(entry);
+    }
+
+    fn put(&mut self, entry: Entry) {
+        let key = fold(&entry.username);
+        let at = self.status.inventory.iter().position(|known| fold(&known.username) == key);
+        let new = InventoryEntry {
+            username: entry.username,
+            id: entry.id,
+            hash: entry.hash,
+            state: entry.state,
+            removal_time: None,
+            result: entry.result.map(str::to_owned),
             other: BTreeMap::new(),
-        });
+        };
+        match at.and_then(|at| self.status.inventory.get_mut(at)) {
+            Some(known) => *known = InventoryEntry { other: std::mem::take(&mut known.other), ..new },
+            None => self.status.inventory.push(new),
+        }
+    }
+
+    /// The entry of a user as it is, for a change; of a user that is not ours yet, an empty one.
+    #[must_use]
+    pub fn entry(&self, key: &str, username: &str, id: &str) -> Entry {
+        let known = self.status.inventory.iter().find(|known| fold(&known.username) == key);
+        Entry {
+            hash: known.map(|known| known.hash.clone()).unwrap_or_default(),
+            state: known.and_then(|known| known.state.clone()),
+            ..Entry::of(username, id)
+        }
+    }
+
+    /// Records what keeps a user from being sent until a person acts, or the world changes.
+    pub fn refuse(&mut self, username: &str, hash: &str, why: &'static str, message: String) {
+        let failure = self.failure(username, hash);
+        why.clone_into(&mut failure.reason);
+        failure.retry_time = None;
+        let news = News { reason: Some(why), message: Some(message), ..News::default() };
+        self.news.insert(fold(username), news);
     }
 
     /// Records that a user exists and is not ours.
     pub fn conflict(&mut self, username: &str, hash: &str, job_id: Option<String>) {
-        let failure = self.failure(username, hash);
-        failure.reason = reason::ALREADY_EXISTS.to_owned();
-        failure.retry_time = None;
-        self.news.insert(
-            fold(username),
-            News {
-                reason: Some(reason::ALREADY_EXISTS),
-                message: Some(messages::user_exists(username)),
-                job_id,
-                live_state: None,
-            },
-        );
+        self.refuse(username, hash, reason::ALREADY_EXISTS, messages::user_exists(username));
+        self.news.entry(fold(username)).or_default().job_id = job_id;
+    }
+
+    /// Takes down that a user is about to be repaired by a request of its own, before it is sent. Until
+    /// `until` its outcome is open.
+    pub fn repairing(&mut self, row: &DesiredRow, until: Timestamp) {
+        let failure = self.failure(&row.username, &row.hash);
+        if failure.reason != reason::FIELD_NOT_TAKEN {
+            failure.attempts = 0;
+        }
+        failure.reason = reason::FIELD_NOT_TAKEN.to_owned();
+        failure.attempts = (failure.attempts + 1).min(TAKEN_WITHIN);
+        failure.retry_time = Some(until.to_string());
+    }
+
+    /// A repair did not come to pass: it does not count.
+    pub fn repair_again(&mut self, row: &DesiredRow, at: Timestamp) {
+        let failure = self.failure(&row.username, &row.hash);
+        failure.attempts = failure.attempts.saturating_sub(1);
+        failure.retry_time = Some(at.to_string());
+    }
+
+    /// Users that the list has not any more are ours in name only; those that another object has taken
+    /// over are not ours at all; a row that is back takes its user back.
+    pub fn let_go(&mut self, desired: &Desired, taken_over: impl Fn(&str) -> bool, now: Timestamp) {
+        let rows: BTreeSet<String> = desired.rows.iter().map(DesiredRow::key).collect();
+        let in_flight = self.in_flight();
+        self.status.inventory.retain(|entry| {
+            let key = fold(&entry.username);
+            rows.contains(&key) || in_flight.contains(&key) || !taken_over(&entry.id)
+        });
+        for entry in &mut self.status.inventory {
+            if rows.contains(&fold(&entry.username)) {
+                entry.removal_time = None;
+            } else {
+                entry.removal_time.get_or_insert_with(|| whole_seconds(now).to_string());
+            }
+        }
+    }
+
+    /// Forgets the oldest of the users that the list has not any more, while the records have no room.
+    pub fn make_room(&mut self, most: usize) {
+        let size = |status: &JumpCloudUserBatchStatus| {
+            serde_json::to_vec(&(&status.inventory, &status.failures, &status.submissions))
+                .map_or(0, |bytes| bytes.len())
+        };
+        let mut oldest: Vec<(String, String)> = self
+            .status
+            .inventory
+            .iter()
+            .filter_map(|entry| Some((entry.removal_time.clone()?, entry.username.clone())))
+            .collect();
+        if oldest.is_empty() {
+            return;
+        }
+        let mut excess = size(&self.status).saturating_sub(most);
+        oldest.sort();
+        for (_, username) in oldest {
+            if excess == 0 {
+                return;
+            }
+            let at = self.status.inventory.iter().position(|entry| entry.username == username);
+            if let Some(at) = at {
+                let gone = self.status.inventory.remove(at);
+                excess = excess.saturating_sub(serde_json::to_vec(&gone).map_or(0, |bytes| bytes.len()));
+            }
+        }
     }
 
     /// The failure entry of a user; attempts of another row content do not count.
@@ -219,6 +399,23 @@ impl Draft {
         });
     }
 
+    /// Acts on annotation resolve: `abandon` gives requests of unknown outcome up.
+    pub fn abandon(&mut self) {
+        for failure in &mut self.status.failures {
+            failure.unknown_time = None;
+            failure.unknown_sends = None;
+        }
+        self.status.failures.retain(|failure| failure.reason != reason::SUBMISSION_UNKNOWN);
+    }
+
+    /// Notes that annotation resolve was acted on, or has gone.
+    pub fn resolved(&mut self, value: Option<&str>) {
+        let before = self.status.last_handled.as_ref().and_then(|handled| handled.resolve.as_deref());
+        if before != value {
+            self.handled().resolve = value.map(str::to_owned);
+        }
+    }
+
     /// Acts on annotation retry-failed: everything that failed starts anew.
     pub fn retry_failed(&mut self, value: &str) {
         for failure in &mut self.status.failures {
@@ -247,7 +444,7 @@ impl Draft {
             .submissions
             .iter()
             .filter_map(Recorded::known)
-            .flat_map(|s| s.members.iter().map(|m| fold(m)))
+            .flat_map(|s| s.usernames().iter().map(|m| fold(m)))
             .collect()
     }
 }

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
-use crate::users::row::fold;
+use super::claims::Claims;
+use crate::users::row::{ManagerRef, fold};
 
 /// Answers of this pass, and notes of this process.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +24,16 @@ pub struct Facts {
     pub armed: Option<String>,
     /// Outcomes of requests sent in this pass, by nonce.
     pub deliveries: BTreeMap<String, Outcome>,
+    /// Managers looked up, with the id of whom was found.
+    pub managers: BTreeMap<ManagerRef, Option<String>>,
+    /// Repairs that this pass has committed to and not yet made.
+    pub repairs: Vec<Repair>,
+    /// What came of repairs in this pass, by folded username.
+    pub repaired: BTreeMap<String, Repaired>,
+    /// What other objects say about users of this one.
+    pub claims: Claims,
+    /// Globs of usernames that the connection protects from updates.
+    pub protected: Vec<String>,
     /// A nonce that no submission has yet.
     pub fresh_nonce: String,
     /// Advisory memory of this process.
@@ -34,8 +46,10 @@ pub struct Facts {
 pub enum Read {
     /// The connection: is it Ready, with the credential as it is now.
     Connection,
-    /// Users by username and e-mail, at most [`LOOK_UP`].
+    /// Users, as many as one search holds.
     Users(Vec<UserKey>),
+    /// Managers that are not of this object, as many as one search holds.
+    Managers(Vec<ManagerRef>),
     /// Results of a job.
     Job {
         /// JumpCloud's id.
@@ -45,16 +59,86 @@ pub enum Read {
     },
 }
 
-/// Users per search: each may match twice, so one page of 100 holds every answer.
-pub const LOOK_UP: usize = 50;
+/// Conditions per search: each matches one user at most, so one page of 100 holds every answer.
+pub const LOOK_UP: usize = 100;
 
 /// A user to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UserKey {
     /// The username as declared.
     pub username: String,
-    /// The e-mail address, where it is known.
-    pub email: Option<String>,
+    /// What it is looked up by.
+    pub by: By,
+}
+
+/// What a user is looked up by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum By {
+    /// JumpCloud's id: a user that is ours.
+    Id(String),
+    /// Whatever a new user must not share with another one.
+    Names {
+        /// The e-mail address, where it is known.
+        email: Option<String>,
+        /// The employee number, where a user may be another one renamed.
+        employee_identifier: Option<String>,
+    },
+}
+
+impl UserKey {
+    /// How many conditions of a search it takes. A username in mixed case is searched in lower case, too.
+    #[must_use]
+    pub fn conditions(&self) -> usize {
+        match &self.by {
+            By::Id(_) => 1,
+            By::Names { email, employee_identifier } => {
+                1 + usize::from(email.is_some()) + usize::from(employee_identifier.is_some())
+            }
+        }
+    }
+
+    /// As many of these keys as one search holds.
+    pub fn of_one_search(keys: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut room = LOOK_UP;
+        keys.into_iter()
+            .take_while(|key| {
+                let fits = key.conditions() <= room;
+                room = room.saturating_sub(key.conditions());
+                fits
+            })
+            .collect()
+    }
+}
+
+/// One V1 request that sets fields of one user, harmless when repeated.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Repair {
+    /// The username as declared.
+    pub username: String,
+    /// JumpCloud's id.
+    pub id: String,
+    /// Fields and values in JumpCloud's spelling.
+    pub set: Map<String, Value>,
+}
+
+impl std::fmt::Debug for Repair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Repair").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What came of a repair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Repaired {
+    /// JumpCloud said yes.
+    Done,
+    /// JumpCloud refused the values.
+    Refused {
+        /// JumpCloud's message, not yet cleaned.
+        message: String,
+    },
+    /// It did not come to pass, or nobody knows.
+    NotNow,
 }
 
 /// A read that failed.
@@ -101,7 +185,9 @@ pub struct Look {
     pub at: Timestamp,
     /// Order among the answers of this pass.
     pub order: u64,
-    /// Every user with this username or this e-mail address.
+    /// Whether the user was looked up by its id alone.
+    pub by_id: bool,
+    /// Every user with what it was looked up by.
     pub found: Vec<Live>,
 }
 
@@ -118,6 +204,8 @@ pub struct Live {
     pub state: Option<String>,
     /// When the user was created.
     pub created: Option<Timestamp>,
+    /// Every field of the answer, in JumpCloud's spelling.
+    pub fields: Map<String, Value>,
 }
 
 impl std::fmt::Debug for Live {
@@ -232,16 +320,9 @@ impl Facts {
         let order = self.next();
         for key in keys {
             let username = fold(&key.username);
-            let email = key.email.as_ref().map(|e| e.to_lowercase());
-            let found = live
-                .iter()
-                .filter(|user| {
-                    fold(&user.username) == username
-                        || email.as_ref().is_some_and(|email| user.email.to_lowercase() == *email)
-                })
-                .cloned()
-                .collect();
-            self.users.insert(username, Look { at, order, found });
+            let found = live.iter().filter(|user| key.matches(user)).cloned().collect();
+            let by_id = matches!(key.by, By::Id(_));
+            self.users.insert(username, Look { at, order, by_id, found });
         }
     }
 
@@ -258,15 +339,33 @@ impl Facts {
     /// Takes in that a status was written, with or without an intent of that nonce. Looks from before
     /// are used up: a user whose request was settled in that write is sent again only after a look that
     /// is newer.
-    pub fn committed(&mut self, armed: Option<String>, fresh_nonce: String) {
+    pub fn committed(&mut self, armed: Option<String>, repairs: Vec<Repair>, fresh_nonce: String) {
         self.users.clear();
+        self.repaired.clear();
         self.armed = armed;
+        self.repairs = repairs;
         self.fresh_nonce = fresh_nonce;
     }
 
     fn next(&mut self) -> u64 {
         self.answers += 1;
         self.answers
+    }
+}
+
+impl UserKey {
+    fn matches(&self, user: &Live) -> bool {
+        match &self.by {
+            By::Id(id) => user.id == *id,
+            By::Names { email, employee_identifier } => {
+                let field = |name: &str| user.fields.get(name).and_then(Value::as_str);
+                fold(&user.username) == fold(&self.username)
+                    || email.as_ref().is_some_and(|email| user.email.to_lowercase() == email.to_lowercase())
+                    || employee_identifier.as_deref().is_some_and(|number| {
+                        field("employeeIdentifier").is_some_and(|n| fold(n) == fold(number))
+                    })
+            }
+        }
     }
 }
 

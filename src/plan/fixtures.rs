@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::desired::{Desired, desired};
-use super::facts::{Facts, Live, Row, UserKey, Word};
+use super::facts::{By, Facts, Live, Row, UserKey, Word};
 use super::identity::identity;
 use super::policy::Policy;
-use super::submission::Context;
+use super::submission::{Context, Declared};
 use crate::api::submission::{Operation, Phase, RECORD_VERSION, Submission};
 
 /// Seconds since requests of these tests were intended.
@@ -37,6 +37,8 @@ pub fn intended(names: &[&str]) -> Submission {
         operation: Operation::Create,
         members: names.iter().map(|name| (*name).to_owned()).collect(),
         row_hashes: declared(names).rows.into_iter().map(|row| row.hash).collect(),
+        usernames: Vec::new(),
+        incomplete: Vec::new(),
         identities: names.iter().map(|name| identity("n", name, &email(name))).collect(),
         payload_hash: "p".to_owned(),
         organization_id: "o".to_owned(),
@@ -69,6 +71,10 @@ pub fn live(name: &str) -> Live {
         email: email(name),
         state: None,
         created: Some(at(5)),
+        fields: serde_json::Map::from_iter([
+            ("username".to_owned(), name.into()),
+            ("email".to_owned(), email(name).into()),
+        ]),
     }
 }
 
@@ -84,20 +90,27 @@ pub fn row(name: &str, word: Word, message: &str) -> Row {
 
 /// Takes in a look at these users.
 pub fn look(facts: &mut Facts, names: &[&str], found: &[Live], time: Timestamp) {
-    let keys: Vec<_> =
-        names.iter().map(|name| UserKey { username: (*name).to_owned(), email: Some(email(name)) }).collect();
+    let keys: Vec<_> = names
+        .iter()
+        .map(|name| UserKey {
+            username: (*name).to_owned(),
+            by: By::Names { email: Some(email(name)), employee_identifier: None },
+        })
+        .collect();
     facts.looked_up(&keys, found, time);
 }
 
 /// Decides about a request whose rows are declared as they were sent, with a job timeout of an hour.
 pub fn next(request: &Submission, facts: &Facts, now: Timestamp) -> super::submission::Next {
     let names: Vec<&str> = request.members.iter().map(String::as_str).collect();
-    let emails = declared(&names).rows.into_iter().map(|row| (row.key(), (row.hash, row.email))).collect();
+    let rows = declared(&names).rows;
+    let declared =
+        rows.iter().map(|row| (row.key(), Declared { row, manager: None, applied_state: None })).collect();
     request.next(&Context {
         facts,
         policy: &Policy::default(),
         job_timeout: Duration::from_secs(3600),
-        emails: &emails,
+        declared: &declared,
         evidence: &BTreeMap::new(),
         urgent: false,
         now,

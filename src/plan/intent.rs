@@ -8,8 +8,9 @@ use super::facts::Facts;
 use super::identity::identity;
 use super::policy::{Policy, after};
 use super::step::Batch;
+use super::work::{Change, Creation};
 use crate::api::submission::{Operation, Phase, RECORD_VERSION, Submission};
-use crate::users::body;
+use crate::users::body::{self, CreateRow, UpdateRow};
 use crate::users::row::{DesiredRow, long_hash};
 
 /// A request about to be intended.
@@ -21,23 +22,70 @@ pub struct Intent {
     pub payload: Vec<u8>,
 }
 
+/// The users of a request.
+pub(super) enum Body<'a> {
+    Create(Vec<Creation<'a>>),
+    Update(Vec<Change<'a>>),
+}
+
+impl Body<'_> {
+    fn rows(&self) -> Vec<&DesiredRow> {
+        match self {
+            Self::Create(users) => users.iter().map(|user| user.row).collect(),
+            Self::Update(users) => users.iter().map(|user| user.row).collect(),
+        }
+    }
+
+    fn payload(&self) -> Vec<u8> {
+        match self {
+            Self::Create(users) => {
+                let rows: Vec<_> = users
+                    .iter()
+                    .map(|user| CreateRow { row: user.row, manager: user.manager.as_deref() })
+                    .collect();
+                body::create(&rows)
+            }
+            Self::Update(users) => {
+                let rows: Vec<_> =
+                    users.iter().map(|user| UpdateRow { id: &user.id, set: &user.set }).collect();
+                body::update(&rows)
+            }
+        }
+    }
+}
+
 impl Intent {
-    /// The request that creates these users.
+    /// The request for these users.
     pub(super) fn of(
         batch: &Batch<'_>,
         facts: &Facts,
         policy: &Policy,
-        rows: &[&DesiredRow],
+        body: &Body<'_>,
         organization_id: String,
         now: Timestamp,
     ) -> Self {
-        let payload = body::create(rows);
+        let payload = body.payload();
         let nonce = facts.fresh_nonce.clone();
         let hashed = [batch.name.as_bytes(), b"\n", &payload].concat();
+        let rows = body.rows();
+        let names: Vec<String> = rows.iter().map(|row| row.username.clone()).collect();
+        let (operation, members, usernames, incomplete) = match body {
+            Body::Create(users) => {
+                let incomplete = users.iter().filter(|user| user.incomplete);
+                let incomplete = incomplete.map(|user| user.row.username.clone()).collect();
+                (Operation::Create, names, Vec::new(), incomplete)
+            }
+            Body::Update(users) => {
+                let ids = users.iter().map(|user| user.id.clone()).collect();
+                (Operation::Update, ids, names, Vec::new())
+            }
+        };
         let submission = Submission {
             record_version: RECORD_VERSION,
-            operation: Operation::Create,
-            members: rows.iter().map(|row| row.username.clone()).collect(),
+            operation,
+            members,
+            usernames,
+            incomplete,
             row_hashes: rows.iter().map(|row| row.hash.clone()).collect(),
             identities: rows.iter().map(|row| identity(&nonce, &row.username, &row.email)).collect(),
             payload_hash: long_hash(&hashed),

@@ -4,17 +4,19 @@
 //! seen, or never come. A job is done when every row is settled and as many as users were sent; what
 //! counts in the end is a look-up of the users.
 
+mod update;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::facts::{JobAnswer, Read, Row, Word};
+use super::facts::{JobAnswer, Live, Read, Row, Word};
 use super::messages;
 use super::policy::{Policy, after};
 use super::retry::is_permanent;
-use super::submission::{Context, Fate, Next, Sight, created_since};
-use crate::api::submission::Submission;
+use super::submission::{Context, Fate, Next, Settled, Sight, created_since};
+use crate::api::submission::{Operation, Submission};
 use crate::api::user_status::reason;
 use crate::users::row::fold;
 
@@ -94,8 +96,13 @@ pub(super) fn next(job: &Submission, job_id: &str, accepted: Timestamp, context:
     if let Some(next) = job.look(context, |_, order| order > answer.order) {
         return next;
     }
-    settle(job, job_id, &reading, &Ended { complete, quiet, gone, overdue }, context)
-        .map_or(Next::Wait(due), Next::Settle)
+    let ended = Ended { complete, quiet, gone, overdue };
+    match job.operation {
+        Operation::Create => {
+            settle(job, job_id, &reading, &ended, context).map_or(Next::Wait(due), Next::Settle)
+        }
+        Operation::Update => Next::Settle(update::settle(job, job_id, &reading, &ended, context)),
+    }
 }
 
 /// When a job is polled next: soon after it was accepted, then ever more rarely.
@@ -119,18 +126,21 @@ fn said(row: &Row) -> Said {
 /// Tells whose each row is: by username, by e-mail address, by the id of a user that a look-up found.
 /// Rows of users that were not sent are nobody's business.
 fn read(job: &Submission, answer: &JobAnswer, context: &Context<'_>) -> Reading {
-    let keys: BTreeSet<String> = job.members.iter().map(|m| fold(m)).collect();
+    let keys: BTreeSet<String> = job.usernames().iter().map(|m| fold(m)).collect();
     let emails: BTreeMap<&str, &String> = context
-        .emails
+        .declared
         .iter()
         .filter(|(key, _)| keys.contains(*key))
-        .map(|(key, (_, email))| (email.as_str(), key))
+        .map(|(key, declared)| (declared.row.email.as_str(), key))
         .collect();
-    let ids: BTreeMap<&str, &String> = keys
+    let mut ids: BTreeMap<&str, String> = keys
         .iter()
         .filter_map(|key| Some((context.facts.users.get(key)?, key)))
-        .flat_map(|(look, key)| look.found.iter().map(move |user| (user.id.as_str(), key)))
+        .flat_map(|(look, key)| look.found.iter().map(move |user| (user.id.as_str(), key.clone())))
         .collect();
+    ids.extend(
+        job.usernames().iter().enumerate().filter_map(|(index, name)| Some((job.id(index)?, fold(name)))),
+    );
     let mut reading = Reading { members: BTreeMap::new(), nameless: Vec::new(), invisible: 0, shown: 0 };
     for row in answer.rows.iter().flatten() {
         let by_name = row.usernames.iter().map(|name| fold(name)).find(|name| keys.contains(name));
@@ -141,7 +151,7 @@ fn read(job: &Submission, answer: &JobAnswer, context: &Context<'_>) -> Reading 
                 None => job.member_with(email),
             })
         };
-        let by_id = || row.ids.iter().find_map(|id| ids.get(id.as_str()).map(|k| (*k).clone()));
+        let by_id = || row.ids.iter().find_map(|id| ids.get(id.as_str()).cloned());
         match by_name.or_else(by_email).or_else(by_id) {
             Some(key) => {
                 // Of several rows of one user the one that says most counts.
@@ -176,7 +186,7 @@ fn settle(
     reading: &Reading,
     ended: &Ended,
     context: &Context<'_>,
-) -> Option<Vec<super::submission::Settled>> {
+) -> Option<Vec<Settled>> {
     let sights = job.sights(context);
     let said_of = |name: &String| reading.of(job, name);
     let absent: Vec<&String> =
@@ -215,24 +225,31 @@ fn settle(
         return None;
     }
     let exist = job.members.len() - absent.len();
-    let fate = |name: &String| {
+    let fate = |index: usize, name: &String| {
         let said = said_of(name);
+        let created = |user: &Live, evidence| created_by_job(user, job, index, evidence, context);
         match (sights.get(name).copied().unwrap_or(Sight::Absent), said) {
             (Sight::Sent(user), Said::Failed(message)) => {
                 // Not made by this job. By an earlier one of unknown outcome, perhaps.
-                let ours = context.evidence.get(&fold(name)).is_some_and(|since| created_since(user, *since));
+                let ours = context.evidence.get(&fold(name)).is_some_and(|since| created_since(user, *since))
+                    && !context.facts.claims.owners.contains_key(&user.id);
                 if ours {
-                    Fate::Created { id: user.id.clone(), live_state: user.state.clone(), after_unknown: true }
+                    Fate::Created {
+                        id: user.id.clone(),
+                        live_state: user.state.clone(),
+                        after_unknown: true,
+                        applied: job.applied(index, user, context),
+                    }
                 } else if is_permanent(&message) {
                     Fate::Conflict
                 } else {
                     // A job that fails for a passing reason may have made the user before it failed.
-                    created_by_job(user, job, Evidence::LookUp)
+                    created(user, Evidence::LookUp)
                 }
             }
-            (Sight::Sent(user), Said::Finished) => created_by_job(user, job, Evidence::Row),
-            (Sight::Sent(user), Said::Nothing) if vouched => created_by_job(user, job, Evidence::Row),
-            (Sight::Sent(user), Said::Open | Said::Nothing) => created_by_job(user, job, Evidence::LookUp),
+            (Sight::Sent(user), Said::Finished) => created(user, Evidence::Row),
+            (Sight::Sent(user), Said::Nothing) if vouched => created(user, Evidence::Row),
+            (Sight::Sent(user), Said::Open | Said::Nothing) => created(user, Evidence::LookUp),
             (Sight::Another, _) => Fate::Conflict,
             // For the same reason a user may appear whom no search shows yet.
             (Sight::Absent, Said::Failed(message)) => Fate::Failed {
@@ -279,15 +296,24 @@ enum Evidence {
     LookUp,
 }
 
-fn created_by_job(user: &super::facts::Live, job: &Submission, evidence: Evidence) -> Fate {
+fn created_by_job(
+    user: &Live,
+    job: &Submission,
+    index: usize,
+    evidence: Evidence,
+    context: &Context<'_>,
+) -> Fate {
     // The look-up before the intent had not found the user: whoever has its username and address now
     // and is not older than the intent was made by this job. Without a time of creation the job's own
     // row is evidence enough.
-    if user.created.is_none() || created_since(user, job.intent_time) {
+    // Unless another object has it: then that one's request made it.
+    let foreign = context.facts.claims.owners.contains_key(&user.id);
+    if !foreign && (user.created.is_none() || created_since(user, job.intent_time)) {
         Fate::Created {
             id: user.id.clone(),
             live_state: user.state.clone(),
             after_unknown: evidence == Evidence::LookUp,
+            applied: job.applied(index, user, context),
         }
     } else {
         Fate::Conflict

@@ -1,6 +1,8 @@
 //! Texts that people read in conditions and per user. Constant in wording, without anything that
 //! changes by itself, so that repeating a decision writes nothing.
 
+use super::claims::Holder;
+
 /// A username or e-mail address that belongs to somebody else.
 #[must_use]
 pub fn user_exists(username: &str) -> String {
@@ -10,17 +12,92 @@ pub fn user_exists(username: &str) -> String {
     )
 }
 
-/// A row of a user that is ours was changed or taken off.
-pub const ROW_CHANGED: &str = "the user is in JumpCloud already and the row (or the template) has changed; \
-    this release creates users and cannot update them; restore the row";
-
-/// A user that is ours is not in the list any more.
+/// One user that is somebody else's, for a condition.
 #[must_use]
-pub fn row_removed(username: &str) -> String {
+pub fn conflict(username: &str, reason: &str) -> String {
+    if reason == crate::api::user_status::reason::MANAGED_ELSEWHERE {
+        format!(
+            "user {username} is managed by another object; see status.users, take the row off one of the two"
+        )
+    } else {
+        user_exists(username)
+    }
+}
+
+/// Another object has the user, or goes first.
+#[must_use]
+pub fn managed_elsewhere(username: &str, holder: &Holder) -> String {
+    let holder = match holder {
+        Holder::Neighbour(name) => name.clone(),
+        Holder::Stranger => "an object in another namespace".to_owned(),
+    };
+    format!("user {username} is managed by {holder}; take the row off one of the two")
+}
+
+/// A new row has the e-mail address or the employee number of a user that is ours under another name.
+#[must_use]
+pub fn renamed(username: &str, before: &str) -> String {
     format!(
-        "'{username}' is in JumpCloud already and its row was taken off; this release cannot let users go; restore the row"
+        "user {username} has the e-mail or employeeIdentifier of {before}, which is managed by this object; \
+         usernames cannot change: restore the row of {before}, or give {username} its own"
     )
 }
+
+/// A user that is ours has another id by now.
+#[must_use]
+pub fn replaced(username: &str) -> String {
+    format!(
+        "user {username} was deleted in JumpCloud and somebody else has made it again; take the row off, or \
+         delete the user in JumpCloud and set annotation jumpcloud-operator.dev/retry-failed"
+    )
+}
+
+/// The declared manager is nobody.
+#[must_use]
+pub fn manager_not_found(declared: &str) -> String {
+    format!(
+        "the manager, declared by {declared}, is neither in this list nor in JumpCloud; correct the row, or create \
+         the manager and set annotation jumpcloud-operator.dev/retry-failed"
+    )
+}
+
+/// The connection protects the user.
+#[must_use]
+pub fn protected(username: &str) -> String {
+    format!(
+        "user {username} is protected by the connection's protectedUsers and is not updated; restore the row, \
+         or take the user off protectedUsers"
+    )
+}
+
+/// JumpCloud kept other values.
+#[must_use]
+pub fn not_taken(fields: &[String]) -> String {
+    format!(
+        "JumpCloud did not take {} although the request succeeded; correct the value, leave the field out, or set \
+         annotation jumpcloud-operator.dev/retry-failed",
+        fields.join(", ")
+    )
+}
+
+/// JumpCloud kept other values, and they are sent once more.
+#[must_use]
+pub fn not_taken_yet(fields: &[String]) -> String {
+    format!("JumpCloud did not take {}; sent once more", fields.join(", "))
+}
+
+/// An update job that did not end in time.
+#[must_use]
+pub fn update_timed_out(job: &str) -> String {
+    format!("job {job} did not end within jobTimeout and the user does not have the declared values")
+}
+
+/// The outcome of an update is unknown and the user does not have its values.
+pub const UPDATE_UNKNOWN: &str =
+    "a request with this user got no answer and the values are not there; sent again";
+
+/// The process may not write.
+pub const READ_ONLY: &str = "the operator runs with --read-only; users are waiting";
 
 /// The object would outgrow etcd.
 #[must_use]
@@ -95,8 +172,12 @@ mod tests {
     fn messages_say_what_to_do() {
         for (text, advice) in [
             (user_exists("ada"), "take the row off"),
-            (ROW_CHANGED.to_owned(), "restore the row"),
-            (row_removed("ada"), "restore the row"),
+            (renamed("ada", "eva"), "restore the row"),
+            (managed_elsewhere("ada", &Holder::Stranger), "take the row off"),
+            (replaced("ada"), "take the row off"),
+            (manager_not_found("username"), "correct the row"),
+            (protected("ada"), "protectedUsers"),
+            (not_taken(&["state".to_owned()]), "leave the field out"),
             (too_large(901, 900), "split it"),
             (org_mismatch("a", "b"), "make a new object"),
             (connection_missing("default"), "create it"),

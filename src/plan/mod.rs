@@ -4,6 +4,7 @@
 //! [`facts::Facts`], until the answer is to wait. What must not be forgotten is in the object's status
 //! before it happens.
 
+pub mod applied;
 pub mod claims;
 pub mod conflict;
 pub mod connection;
@@ -16,6 +17,7 @@ mod fixtures;
 pub mod identity;
 pub mod intent;
 pub mod job;
+pub mod managers;
 pub mod messages;
 pub mod need;
 mod pass;
@@ -24,3 +26,4 @@ pub mod retry;
 pub mod step;
 pub mod submission;
 pub mod verdict;
+pub mod work;

@@ -1,37 +1,97 @@
 //! What one user needs. No batches, no I/O.
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
-use super::facts::Look;
+use super::claims::{Claim, Claims, Hold};
+use super::facts::{By, Live, Look, Repaired, UserKey};
 use super::identity::identity;
+use super::managers::{Manager, Managers};
+use super::messages;
 use super::submission::created_since;
 use crate::api::user_status::{Failure, InventoryEntry, reason};
-use crate::users::row::DesiredRow;
+use crate::users::compare::{Difference, Purpose, Wanted, difference};
+use crate::users::protected::is_protected;
+use crate::users::row::{DesiredRow, ManagerRef};
 
 /// What one user needs next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub enum Need {
     /// To be looked up: nothing is known of it in this pass.
-    Look,
+    Look(UserKey),
+    /// Its manager is to be looked up first.
+    Manager(ManagerRef),
     /// To be created: a look-up did not find it.
-    Create,
-    /// Found, and ours by an earlier request of unknown outcome.
+    Create {
+        /// The manager's id.
+        manager: Option<String>,
+        /// Whether an update must follow, because the request cannot carry the whole row.
+        incomplete: bool,
+    },
+    /// To be updated with these fields.
+    Update {
+        /// JumpCloud's id.
+        id: String,
+        /// Fields and values in JumpCloud's spelling.
+        set: Map<String, Value>,
+    },
+    /// To be set by a request of its own: what bulk requests do not take, or did not.
+    Repair {
+        /// JumpCloud's id.
+        id: String,
+        /// Fields and values in JumpCloud's spelling.
+        set: Map<String, Value>,
+    },
+    /// A repair came to nothing; it does not count.
+    RepairAgain,
+    /// Ours, with all that the row declares: nothing is to be sent.
+    Same {
+        /// JumpCloud's id.
+        id: String,
+        /// JumpCloud's state.
+        live_state: Option<String>,
+        /// Whether a repair brought the values.
+        repaired: bool,
+    },
+    /// Found, and ours from now on.
     Take {
         /// JumpCloud's id.
         id: String,
         /// JumpCloud's state.
         live_state: Option<String>,
+        /// Why.
+        why: Taken,
     },
-    /// Found, and not ours: to be recorded as a conflict.
-    Refuse,
+    /// JumpCloud kept other values of these fields.
+    NotTaken(Vec<String>),
+    /// Not to be sent before a person acts, or the world changes.
+    Refuse {
+        /// One of the reasons of a user.
+        why: &'static str,
+        /// What to do.
+        message: String,
+    },
     /// To be sent again, later.
     Later(Timestamp),
+    /// The manager is still to be created.
+    AwaitManager,
     /// Part of a request under way.
     InFlight,
-    /// Ours.
+    /// Ours, as declared.
     Owned,
     /// Failed or in conflict; waits for a person.
     Held,
+}
+
+/// Why a user that exists is ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// An earlier request of unknown outcome made it.
+    AfterUnknown,
+    /// A person said so (annotation resolve).
+    Resolved,
+    /// Another object has let it go to this one; the state that it had applied.
+    HandedOver(Option<String>),
 }
 
 /// Everything known of one user.
@@ -46,44 +106,232 @@ pub struct User<'a> {
     pub failure: Option<&'a Failure>,
     /// A look of this pass that nothing has outdated.
     pub look: Option<&'a Look>,
+    /// What came of a repair in this pass.
+    pub repaired: Option<&'a Repaired>,
+}
+
+/// What is known beyond one user.
+pub struct Around<'a> {
+    /// Users that are ours under whichever name, by id.
+    pub names: &'a std::collections::BTreeMap<&'a str, &'a str>,
+    /// Whether some of them have left the list: a new row may be one of these, renamed.
+    pub some_left: bool,
+    /// Other objects.
+    pub claims: &'a Claims,
+    /// Globs of protected usernames.
+    pub protected: &'a [String],
+    /// Managers.
+    pub managers: &'a Managers<'a>,
     /// Whether somebody asked to look and act now.
     pub urgent: bool,
+    /// Whether somebody says that users of unknown origin are ours.
+    pub adopt: bool,
+    /// Now.
+    pub now: Timestamp,
 }
 
 impl User<'_> {
     /// Decides. Pure.
     #[must_use]
-    pub fn need(&self, now: Timestamp) -> Need {
-        if self.owned.is_some() {
-            return Need::Owned;
-        }
+    pub fn need(&self, around: &Around<'_>) -> Need {
         if self.in_flight {
             return Need::InFlight;
         }
-        if let Some(failure) = self.failure.filter(|f| f.hash == self.row.hash) {
-            match (failure.retry_at(), self.urgent) {
-                (Some(time), false) if time > now => return Need::Later(time),
-                (Some(_), _) => {}
-                // A conflict may have gone away; other final failures are the row's own.
-                (None, true) if failure.reason == reason::ALREADY_EXISTS => {}
-                (None, _) => return Need::Held,
-            }
+        let failure = self.failure.filter(|f| f.hash == self.row.hash);
+        if failure.is_none() && self.owned.is_some_and(|entry| entry.hash == self.row.hash) {
+            return Need::Owned;
         }
-        let Some(look) = self.look else { return Need::Look };
-        if look.found.is_empty() {
-            return Need::Create;
+        if let Some(wait) = failure.and_then(|failure| self.wait(failure, around)) {
+            return wait;
         }
-        self.taken(look).unwrap_or(Need::Refuse)
+        match self.owned {
+            Some(entry) => self.need_of_owned(entry, failure, around),
+            None => self.need_of_new(around),
+        }
     }
 
-    /// A user that an earlier request may have made: its username and e-mail are the declared ones and
-    /// it is no older than that request.
-    fn taken(&self, look: &Look) -> Option<Need> {
-        let since = self.failure?.unknown_since()?;
-        let declared = identity("", &self.row.username, &self.row.email);
-        let user = look.found.iter().find(|u| identity("", &u.username, &u.email) == declared)?;
-        created_since(user, since).then(|| Need::Take { id: user.id.clone(), live_state: user.state.clone() })
+    /// What an earlier failure keeps it from.
+    fn wait(&self, failure: &Failure, around: &Around<'_>) -> Option<Need> {
+        match (failure.retry_at(), failure.reason.as_str()) {
+            (Some(_), reason::FIELD_NOT_TAKEN) if self.repaired.is_some() => None,
+            (Some(time), _) if time > around.now && !around.urgent => Some(Need::Later(time)),
+            (Some(_), _) => None,
+            // Conflicts may have gone away; other final failures are the row's own.
+            (None, reason::ALREADY_EXISTS) if around.urgent => None,
+            (None, reason::MANAGED_ELSEWHERE) if around.urgent || self.rival(around).is_none() => None,
+            (None, reason::USER_PROTECTED) if !self.is_protected(around) => None,
+            (None, reason::MANAGER_NOT_FOUND)
+                if around.urgent || matches!(around.managers.of(self.row), Some(Manager::Known(_))) =>
+            {
+                None
+            }
+            (None, reason::SUBMISSION_UNKNOWN) if around.adopt => None,
+            (None, _) => Some(Need::Held),
+        }
     }
+
+    fn need_of_new(&self, around: &Around<'_>) -> Need {
+        if let Some(rival) = self.rival(around) {
+            return self.elsewhere(rival);
+        }
+        let Some(look) = self.look.filter(|look| !look.by_id) else { return self.look_by_names(around) };
+        if look.found.is_empty() {
+            return self.creation(around);
+        }
+        self.found(look, around)
+    }
+
+    /// A user that is not ours, or not under this name.
+    fn found(&self, look: &Look, around: &Around<'_>) -> Need {
+        let before = look.found.iter().find_map(|user| around.names.get(user.id.as_str()));
+        if let Some(before) = before {
+            return refuse(reason::ALREADY_EXISTS, messages::renamed(&self.row.username, before));
+        }
+        let owner = |user: &Live| around.claims.owners.get(&user.id);
+        if let Some(claim) = look.found.iter().filter_map(owner).find(|claim| claim.hold == Hold::Wanted) {
+            return self.elsewhere(claim);
+        }
+        let take = |user: &Live, why| Need::Take { id: user.id.clone(), live_state: user.state.clone(), why };
+        let handed = look.found.iter().find_map(|user| {
+            let claim = owner(user).filter(|claim| claim.hands_over)?;
+            let same = crate::users::row::fold(&user.username) == self.row.key();
+            same.then(|| take(user, Taken::HandedOver(claim.state.clone())))
+        });
+        let declared = identity("", &self.row.username, &self.row.email);
+        let exact = look.found.iter().find(|u| identity("", &u.username, &u.email) == declared);
+        let since = self.failure.and_then(Failure::unknown_since);
+        let ours = || match (exact, since) {
+            (Some(user), _) if owner(user).is_some() => None,
+            (Some(user), Some(since)) if created_since(user, since) => Some(take(user, Taken::AfterUnknown)),
+            (Some(user), Some(_)) if around.adopt => Some(take(user, Taken::Resolved)),
+            _ => None,
+        };
+        handed
+            .or_else(ours)
+            .unwrap_or_else(|| refuse(reason::ALREADY_EXISTS, messages::user_exists(&self.row.username)))
+    }
+
+    fn creation(&self, around: &Around<'_>) -> Need {
+        let second_part = self.row.needs_update_after_create();
+        match around.managers.of(self.row) {
+            None => Need::Create { manager: None, incomplete: second_part },
+            Some(Manager::Known(id)) => Need::Create { manager: Some(id), incomplete: second_part },
+            Some(Manager::InCircle) => Need::Create { manager: None, incomplete: true },
+            Some(Manager::Awaited) => Need::AwaitManager,
+            Some(Manager::Unread(reference)) => Need::Manager(reference),
+            Some(Manager::Nobody(kind)) => {
+                refuse(reason::MANAGER_NOT_FOUND, messages::manager_not_found(kind))
+            }
+        }
+    }
+
+    fn need_of_owned(&self, entry: &InventoryEntry, failure: Option<&Failure>, around: &Around<'_>) -> Need {
+        match self.repaired {
+            Some(Repaired::Refused { message }) => return refuse(reason::REJECTED, message.clone()),
+            Some(Repaired::NotNow) => return Need::RepairAgain,
+            Some(Repaired::Done) | None => {}
+        }
+        let Some(look) = self.look else {
+            return Need::Look(UserKey { username: self.row.username.clone(), by: By::Id(entry.id.clone()) });
+        };
+        let Some(user) = look.found.iter().find(|user| user.id == entry.id) else {
+            return self.need_of_vanished(look, around);
+        };
+        if self.is_protected(around) && !self.is_as_declared(entry, user, around) {
+            return refuse(reason::USER_PROTECTED, messages::protected(&self.row.username));
+        }
+        let manager = match around.managers.of(self.row) {
+            None => None,
+            Some(Manager::Known(id)) => Some(id),
+            Some(Manager::Awaited | Manager::InCircle) => return Need::AwaitManager,
+            Some(Manager::Unread(reference)) => return Need::Manager(reference),
+            Some(Manager::Nobody(kind)) => {
+                return refuse(reason::MANAGER_NOT_FOUND, messages::manager_not_found(kind));
+            }
+        };
+        self.compared(entry, failure, user, manager.as_deref())
+    }
+
+    fn compared(
+        &self,
+        entry: &InventoryEntry,
+        failure: Option<&Failure>,
+        user: &Live,
+        manager: Option<&str>,
+    ) -> Need {
+        let left = self.left(entry, user, manager);
+        let id = entry.id.clone();
+        let tried = failure.filter(|f| f.reason == reason::FIELD_NOT_TAKEN).map_or(0, |f| f.attempts);
+        let repaired = matches!(self.repaired, Some(Repaired::Done));
+        if left.is_empty() {
+            return Need::Same { id, live_state: user.state.clone(), repaired };
+        }
+        if repaired && tried >= 2 {
+            return Need::NotTaken(left.fields);
+        }
+        let ignored = tried > 0 && left.fields.iter().any(|field| field == "state");
+        if left.bulk.is_empty() || ignored {
+            let mut set = left.bulk;
+            set.extend(left.single);
+            return Need::Repair { id, set };
+        }
+        Need::Update { id, set: left.bulk }
+    }
+
+    fn left(&self, entry: &InventoryEntry, user: &Live, manager: Option<&str>) -> Difference {
+        let purpose = if self.repaired.is_some() { Purpose::Verify } else { Purpose::Send };
+        let wanted = Wanted { row: self.row, manager, applied_state: entry.state.as_deref(), purpose };
+        difference(&wanted, &user.fields)
+    }
+
+    fn is_as_declared(&self, entry: &InventoryEntry, user: &Live, around: &Around<'_>) -> bool {
+        match around.managers.of(self.row) {
+            Some(Manager::Known(id)) => self.left(entry, user, Some(&id)).is_empty(),
+            _ => self.left(entry, user, None).is_empty(),
+        }
+    }
+
+    /// Ours by the inventory, and JumpCloud has no user of that id any more.
+    fn need_of_vanished(&self, look: &Look, around: &Around<'_>) -> Need {
+        if look.by_id {
+            return self.look_by_names(around);
+        }
+        if look.found.is_empty() {
+            return self.creation(around);
+        }
+        match look.found.iter().find_map(|user| around.names.get(user.id.as_str())) {
+            Some(before) => refuse(reason::ALREADY_EXISTS, messages::renamed(&self.row.username, before)),
+            None => refuse(reason::ALREADY_EXISTS, messages::replaced(&self.row.username)),
+        }
+    }
+
+    fn look_by_names(&self, around: &Around<'_>) -> Need {
+        let number = || self.row.fields.get("employeeIdentifier").and_then(Value::as_str).map(str::to_owned);
+        Need::Look(UserKey {
+            username: self.row.username.clone(),
+            by: By::Names {
+                email: Some(self.row.email.clone()),
+                employee_identifier: around.some_left.then(number).flatten(),
+            },
+        })
+    }
+
+    fn rival<'a>(&self, around: &Around<'a>) -> Option<&'a Claim> {
+        around.claims.rivals.get(&self.row.key())
+    }
+
+    fn elsewhere(&self, claim: &Claim) -> Need {
+        let message = messages::managed_elsewhere(&self.row.username, &claim.holder);
+        refuse(reason::MANAGED_ELSEWHERE, message)
+    }
+
+    fn is_protected(&self, around: &Around<'_>) -> bool {
+        is_protected(around.protected, &self.row.username)
+    }
+}
+
+fn refuse(why: &'static str, message: String) -> Need {
+    Need::Refuse { why, message }
 }
 
 impl Failure {

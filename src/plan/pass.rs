@@ -5,24 +5,27 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::claims::Hold;
+use super::desired::MAX_RECORDS;
 use super::display;
-use super::draft::{Draft, News};
-use super::facts::{ConnectionFact, Facts, LOOK_UP, Outcome, Read, UserKey};
-use super::intent::Intent;
+use super::draft::Draft;
+use super::facts::{Connection, ConnectionFact, Facts, LOOK_UP, Outcome, Read, Repair, UserKey};
+use super::intent::{Body, Intent};
 use super::messages;
-use super::need::{Need, User};
-use super::policy::{Policy, after};
+use super::policy::{Policy, Writes, after};
 use super::step::{Batch, Commit, Step};
-use super::submission::{Context, Next};
+use super::submission::{Context, Declared, Next};
 use super::verdict::{Obstacles, Outstanding, foreign, is_rate_limited, verdict};
+use super::work::{Group, Known, Sorter};
 use crate::api::condition;
-use crate::api::submission::{Recorded, Submission};
-use crate::api::user_status::{Failure, InventoryEntry, reason};
-use crate::users::check::Problem;
-use crate::users::row::{DesiredRow, fold};
+use crate::api::submission::{Phase, Recorded, Submission};
+use crate::users::row::fold;
 
 /// How soon a connection is looked at again that this process is just checking.
 const CHECKING: Duration = Duration::from_secs(1);
+
+/// Most repairs that one write announces: each is a request of its own, and the lease must outlast them.
+const REPAIRS: usize = 10;
 
 /// Whether annotation requested-at has a value that was not acted on.
 fn is_urgent(batch: &Batch<'_>) -> bool {
@@ -38,6 +41,8 @@ pub(super) struct Pass<'a> {
     draft: Draft,
     /// Somebody asked to look and act now.
     urgent: bool,
+    /// Somebody says that users of unknown origin are ours.
+    adopt: bool,
     /// The draft holds results or the course of a request: it is written before anything else is read.
     recorded: bool,
     wakes: Vec<Timestamp>,
@@ -48,15 +53,26 @@ struct Submitting {
     outstanding: Outstanding,
     read: Option<Read>,
     intent: Option<Intent>,
+    repairs: Vec<Repair>,
     /// Users are still to be looked at, and nothing but time stands in the way.
     unseen: bool,
+}
+
+/// What a group of users needs next.
+enum Wanted {
+    Read(Read),
+    Send(Box<Intent>),
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn new(batch: &'a Batch<'a>, facts: &'a Facts, policy: &'a Policy, now: Timestamp) -> Self {
         let draft = Draft::of(batch.status);
         let urgent = is_urgent(batch);
-        Self { batch, facts, policy, now, draft, urgent, recorded: false, wakes: Vec::new() }
+        Self { batch, facts, policy, now, draft, urgent, adopt: false, recorded: false, wakes: Vec::new() }
+    }
+
+    fn handled_resolve(&self) -> Option<&'a str> {
+        self.batch.status.last_handled.as_ref().and_then(|handled| handled.resolve.as_deref())
     }
 
     /// Decides what the pass does next.
@@ -67,6 +83,11 @@ impl<'a> Pass<'a> {
         {
             self.draft.retry_failed(value);
         }
+        let resolve = self.batch.resolve.as_deref().filter(|value| Some(*value) != self.handled_resolve());
+        if resolve == Some("abandon") {
+            self.draft.abandon();
+        }
+        self.adopt = resolve == Some("adopt");
         let mut obstacles = self.obstacles();
         if obstacles.other_organization.is_some() {
             // Nobody tells when the credential is put back: the Secret is read when a pass asks for it.
@@ -77,17 +98,32 @@ impl<'a> Pass<'a> {
                 return Step::Read(read);
             }
             self.draft.forget_obsolete(self.batch.desired);
-            obstacles.problems.extend(self.edits());
+            if self.batch.desired.problems.is_empty() && !self.batch.deleting {
+                self.let_go();
+            }
         }
+        obstacles.read_only = self.policy.writes == Writes::Forbidden;
         let submitting = self.submit(&obstacles);
         match submitting.read {
             Some(read) if !self.recorded => return Step::Read(read),
             _ => {}
         }
-        if let (true, false, Some(value)) = (self.urgent, submitting.unseen, &self.batch.requested_at) {
-            self.draft.requested(value);
+        if !submitting.unseen {
+            if let (true, Some(value)) = (self.urgent, &self.batch.requested_at) {
+                self.draft.requested(value);
+            }
+            self.draft.resolved(self.batch.resolve.as_deref());
         }
-        self.conclude(&obstacles, submitting.outstanding, submitting.intent)
+        self.conclude(&obstacles, submitting)
+    }
+
+    /// Users that have left the list, and those that another object has taken over.
+    fn let_go(&mut self) {
+        let owners = &self.facts.claims.owners;
+        let taken_over =
+            |id: &str| owners.get(id).is_some_and(|claim| claim.hands_over && claim.hold == Hold::Wanted);
+        self.draft.let_go(self.batch.desired, taken_over, self.now);
+        self.draft.make_room(MAX_RECORDS);
     }
 
     /// What stands in the way, as far as it is known without reading.
@@ -143,6 +179,7 @@ impl<'a> Pass<'a> {
                 self.take(submission, next);
             }
         }
+        let open: Vec<_> = open.into_iter().filter(|s| s.phase != Phase::Rejected).collect();
         if open.is_empty() || self.recorded {
             return None;
         }
@@ -156,12 +193,18 @@ impl<'a> Pass<'a> {
             Some(ConnectionFact::Ready(_)) if obstacles.other_organization.is_some() => return None,
             Some(ConnectionFact::Ready(_)) => {}
         }
-        let emails: BTreeMap<String, (String, String)> = self
+        let known = Known::of(&self.draft);
+        let managers = known.managers(&self.batch.desired.rows, self.facts);
+        let declared: BTreeMap<String, Declared<'_>> = self
             .batch
             .desired
             .rows
             .iter()
-            .map(|row| (row.key(), (row.hash.clone(), row.email.clone())))
+            .map(|row| {
+                let key = row.key();
+                let applied_state = known.owned(&key).and_then(|entry| entry.state.as_deref());
+                (key, Declared { row, manager: managers.known(row), applied_state })
+            })
             .collect();
         let evidence: BTreeMap<String, Timestamp> = self
             .batch
@@ -175,7 +218,7 @@ impl<'a> Pass<'a> {
                 facts: self.facts,
                 policy: self.policy,
                 job_timeout: self.batch.desired.job_timeout,
-                emails: &emails,
+                declared: &declared,
                 evidence: &evidence,
                 urgent: self.urgent,
                 now: self.now,
@@ -192,6 +235,10 @@ impl<'a> Pass<'a> {
         match next {
             Next::Read(read) => return Some(read),
             Next::Wait(until) => self.wakes.push(until),
+            Next::Split(halves) => {
+                self.draft.split(&submission.nonce, *halves);
+                self.recorded = true;
+            }
             Next::Replace(changed) => {
                 self.draft.replace(*changed);
                 self.recorded = true;
@@ -204,31 +251,32 @@ impl<'a> Pass<'a> {
         None
     }
 
-    /// Edits that this release cannot carry out: users that are ours, changed or taken off.
-    fn edits(&self) -> Vec<Problem> {
-        let rows: BTreeMap<String, &DesiredRow> =
-            self.batch.desired.rows.iter().map(|row| (row.key(), row)).collect();
-        self.draft
-            .status
-            .inventory
-            .iter()
-            .filter_map(|entry| match rows.get(&fold(&entry.username)) {
-                None => Some(Problem::of("users", messages::row_removed(&entry.username))),
-                Some(row) if row.hash != entry.hash => {
-                    Some(Problem::of_row(row.index, &row.username, messages::ROW_CHANGED))
-                }
-                Some(_) => None,
-            })
-            .collect()
-    }
-
     /// Finds the users that need sending, and the next request, if one may go out now.
     fn submit(&mut self, obstacles: &Obstacles) -> Submitting {
-        let (unseen, mut missing, later) = self.needs();
-        let outstanding = Outstanding { ready: unseen.len() + missing.len(), later };
-        let nothing = || Submitting { outstanding, read: None, intent: None, unseen: false };
-        let not_yet = || Submitting { unseen: !unseen.is_empty(), ..nothing() };
-        if outstanding.ready == 0 || self.forbidden(obstacles) {
+        let sorter = Sorter {
+            rows: &self.batch.desired.rows,
+            facts: self.facts,
+            policy: self.policy,
+            urgent: self.urgent,
+            adopt: self.adopt,
+            now: self.now,
+        };
+        let groups = sorter.sort(&mut self.draft, &mut self.wakes);
+        let outstanding = Outstanding {
+            ready: groups.iter().map(Group::ready).sum(),
+            later: groups.iter().map(|group| group.later).sum(),
+        };
+        let unseen = groups.iter().any(|group| group.unseen() > 0);
+        let nothing =
+            || Submitting { outstanding, read: None, intent: None, repairs: Vec::new(), unseen: false };
+        let not_yet = || Submitting { unseen, ..nothing() };
+        if self.forbidden(obstacles) {
+            return nothing();
+        }
+        if outstanding.ready == 0 {
+            if !self.recorded {
+                self.dissolve_empty(&groups);
+            }
             return nothing();
         }
         // Users that were settled in this draft need a look that is newer than their result.
@@ -244,74 +292,88 @@ impl<'a> Pass<'a> {
             Some(ConnectionFact::Missing | ConnectionFact::NotReady(_)) => return nothing(),
             Some(ConnectionFact::Ready(connection)) => connection.clone(),
         };
-        let under_way = u32::try_from(self.draft.status.submissions.len()).unwrap_or(u32::MAX);
-        if under_way.saturating_add(connection.jobs_elsewhere) >= connection.max_concurrent_jobs {
+        if self.has_slot(&connection) {
+            for group in &groups {
+                if let Some(next) = self.next_of(group, &connection) {
+                    return match next {
+                        Wanted::Read(read) => Submitting { read: self.possible(read), ..not_yet() },
+                        Wanted::Send(intent) => Submitting { intent: Some(*intent), ..not_yet() },
+                    };
+                }
+            }
+        } else {
             // A slot comes free when some job settles; none of that wakes this object by itself.
             self.wakes.push(after(self.now, self.policy.poll_min));
-            return not_yet();
         }
-        let size = self.batch.desired.batch_size.min(connection.max_batch_size).max(1) as usize;
-        let wanted = size.saturating_sub(missing.len()).min(LOOK_UP);
-        if wanted > 0 && !unseen.is_empty() {
-            let keys = unseen
-                .iter()
-                .take(wanted)
-                .map(|row| UserKey { username: row.username.clone(), email: Some(row.email.clone()) })
-                .collect();
-            return Submitting { read: self.possible(Read::Users(keys)), ..not_yet() };
-        }
-        missing.truncate(size);
-        let intent = (!missing.is_empty()).then(|| {
-            let intent =
-                Intent::of(self.batch, self.facts, self.policy, &missing, connection.organization, self.now);
-            self.draft.intend(&intent.submission);
-            intent
-        });
-        Submitting { intent, ..not_yet() }
+        Submitting { repairs: self.announce_repairs(groups), ..not_yet() }
     }
 
-    /// Rows to be looked up, rows to be created, and how many are sent again later. Users that turned
-    /// out to be ours or somebody else's go into the draft.
-    fn needs(&mut self) -> (Vec<&'a DesiredRow>, Vec<&'a DesiredRow>, usize) {
-        let batch = self.batch;
-        let in_flight = self.draft.in_flight();
-        let inventory: BTreeMap<String, InventoryEntry> =
-            self.draft.status.inventory.iter().map(|entry| (fold(&entry.username), entry.clone())).collect();
-        let failures: BTreeMap<String, Failure> = self
-            .draft
-            .status
-            .failures
-            .iter()
-            .map(|failure| (fold(&failure.username), failure.clone()))
-            .collect();
-        let (mut unseen, mut missing, mut later) = (Vec::new(), Vec::new(), 0);
-        for row in &batch.desired.rows {
-            let key = row.key();
-            let user = User {
-                row,
-                owned: inventory.get(&key),
-                in_flight: in_flight.contains(&key),
-                failure: failures.get(&key),
-                look: self.facts.users.get(&key),
-                urgent: self.urgent,
-            };
-            match user.need(self.now) {
-                Need::Look => unseen.push(row),
-                Need::Create => missing.push(row),
-                Need::Take { id, live_state } => {
-                    self.draft.own(&row.username, &id, &row.hash, Some(row));
-                    let reason = Some(reason::ADOPTED_AFTER_UNKNOWN);
-                    self.draft.news.insert(key, News { reason, live_state, ..News::default() });
-                }
-                Need::Refuse => self.draft.conflict(&row.username, &row.hash, None),
-                Need::Later(at) => {
-                    later += 1;
-                    self.wakes.push(at);
-                }
-                Need::InFlight | Need::Owned | Need::Held => {}
-            }
+    fn has_slot(&self, connection: &Connection) -> bool {
+        let records = self.draft.status.submissions.iter().filter_map(Recorded::known);
+        let under_way = records.filter(|record| record.phase != Phase::Rejected).count();
+        let under_way = u32::try_from(under_way).unwrap_or(u32::MAX);
+        under_way.saturating_add(connection.jobs_elsewhere) < connection.max_concurrent_jobs
+    }
+
+    /// What one group needs next: something to be known of its users, or the request itself.
+    fn next_of(&mut self, group: &Group<'a>, connection: &Connection) -> Option<Wanted> {
+        let size = self.batch.desired.batch_size.min(connection.max_batch_size).max(1) as usize;
+        let creating = !group.new.is_empty() || !group.creations.is_empty() || !group.managers.is_empty();
+        let (found, unseen) = if creating {
+            (group.creations.len() + group.managers.len(), &group.new)
+        } else {
+            (group.changes.len(), &group.changed)
+        };
+        let wanted = size.saturating_sub(found);
+        let keys = UserKey::of_one_search(unseen.iter().take(wanted).cloned());
+        if !keys.is_empty() {
+            return Some(Wanted::Read(Read::Users(keys)));
         }
-        (unseen, missing, later)
+        if !group.managers.is_empty() {
+            let mut managers = group.managers.clone();
+            managers.sort();
+            managers.dedup();
+            managers.truncate(LOOK_UP);
+            return Some(Wanted::Read(Read::Managers(managers)));
+        }
+        let body = match (group.creations.as_slice(), group.changes.as_slice()) {
+            ([], []) => {
+                self.dissolve_half(group);
+                return None;
+            }
+            ([], changes) => Body::Update(changes.iter().take(size).cloned().collect()),
+            (creations, _) => Body::Create(creations.iter().take(size).cloned().collect()),
+        };
+        self.dissolve_half(group);
+        let organization = connection.organization.clone();
+        let intent = Intent::of(self.batch, self.facts, self.policy, &body, organization, self.now);
+        self.draft.intend(&intent.submission);
+        Some(Wanted::Send(Box::new(intent)))
+    }
+
+    fn dissolve_half(&mut self, group: &Group<'_>) {
+        if let Some(nonce) = &group.half {
+            self.draft.dissolve(nonce);
+        }
+    }
+
+    /// Parts of refused requests whose users need no request any more.
+    fn dissolve_empty(&mut self, groups: &[Group<'_>]) {
+        for group in groups.iter().filter(|group| group.ready() == 0) {
+            self.dissolve_half(group);
+        }
+    }
+
+    /// Takes repairs down before they are made.
+    fn announce_repairs(&mut self, groups: Vec<Group<'a>>) -> Vec<Repair> {
+        let until = after(self.now, self.policy.submit_timeout);
+        let announced = groups.into_iter().flat_map(|group| group.repairs).take(REPAIRS);
+        announced
+            .map(|(row, repair)| {
+                self.draft.repairing(row, until);
+                repair
+            })
+            .collect()
     }
 
     /// Whether it must first become another time, whatever else there is.
@@ -322,7 +384,7 @@ impl<'a> Pass<'a> {
             self.wakes.push(until);
             return true;
         }
-        self.facts.deliveries.values().any(|outcome| *outcome != Outcome::Accepted)
+        self.facts.deliveries.values().any(|o| matches!(o, Outcome::Refused { .. } | Outcome::Unknown))
     }
 
     /// Whether nothing may be sent until somebody edits something, whatever the connection says.
@@ -331,13 +393,15 @@ impl<'a> Pass<'a> {
             || foreign(&self.draft.status).is_some()
             || !obstacles.problems.is_empty()
             || obstacles.paused
+            || obstacles.read_only
             || obstacles.connection_paused
             || obstacles.connection.is_some()
             || obstacles.other_organization.is_some()
     }
 
     /// Writes what changed, or waits.
-    fn conclude(mut self, obstacles: &Obstacles, outstanding: Outstanding, intent: Option<Intent>) -> Step {
+    fn conclude(mut self, obstacles: &Obstacles, submitting: Submitting) -> Step {
+        let Submitting { outstanding, intent, repairs, .. } = submitting;
         if self.batch.deleting {
             return Step::Idle { wake_at: self.wakes.into_iter().min() };
         }
@@ -354,7 +418,7 @@ impl<'a> Pass<'a> {
         self.draft.status.conditions =
             condition::conditions(&self.batch.status.conditions, &verdict, self.batch.generation, self.now);
         if self.draft.status != *self.batch.status {
-            return Step::Commit(Box::new(Commit { status: self.draft.status, intent, verdict }));
+            return Step::Commit(Box::new(Commit { status: self.draft.status, intent, repairs, verdict }));
         }
         Step::Idle { wake_at: self.wakes.into_iter().min() }
     }

@@ -15,6 +15,17 @@ pub struct Policy {
     pub poll_min: Duration,
     /// Greatest distance between polls.
     pub poll_max: Duration,
+    /// Whether anything may be written to JumpCloud.
+    pub writes: Writes,
+}
+
+/// Whether the process may write to JumpCloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    /// It may.
+    Allowed,
+    /// It may not (`--read-only`): running jobs are followed, nothing else happens.
+    Forbidden,
 }
 
 impl Default for Policy {
@@ -24,6 +35,7 @@ impl Default for Policy {
             quarantine: Duration::from_secs(300),
             poll_min: Duration::from_secs(5),
             poll_max: Duration::from_secs(60),
+            writes: Writes::Allowed,
         }
     }
 }

@@ -9,7 +9,7 @@
 use jiff::Timestamp;
 
 use super::desired::Desired;
-use super::facts::{Facts, Read};
+use super::facts::{Facts, Read, Repair};
 use super::intent::Intent;
 use super::pass::Pass;
 use super::policy::Policy;
@@ -27,6 +27,8 @@ pub struct Batch<'a> {
     pub requested_at: Option<String>,
     /// Value of annotation retry-failed.
     pub retry_failed: Option<String>,
+    /// Value of annotation resolve.
+    pub resolve: Option<String>,
     /// The object is being deleted.
     pub deleting: bool,
     /// The spec, checked.
@@ -44,6 +46,8 @@ pub enum Step {
     Commit(Box<Commit>),
     /// Send the request whose intent was committed with this nonce.
     Send(String),
+    /// Set fields of one user by a request of its own, which the write before has announced.
+    Repair(Repair),
     /// Nothing more now.
     Idle {
         /// When to look again, if nothing happens before.
@@ -58,6 +62,8 @@ pub struct Commit {
     pub status: JumpCloudUserBatchStatus,
     /// The request that this write intends.
     pub intent: Option<Intent>,
+    /// The repairs that this write announces.
+    pub repairs: Vec<Repair>,
     /// The verdict that the conditions show.
     pub verdict: Verdict,
 }
@@ -69,6 +75,9 @@ pub fn plan(batch: &Batch<'_>, facts: &Facts, policy: &Policy, now: Timestamp) -
         && !facts.deliveries.contains_key(nonce)
     {
         return Step::Send(nonce.clone());
+    }
+    if let Some(repair) = facts.repairs.first() {
+        return Step::Repair(repair.clone());
     }
     Pass::new(batch, facts, policy, now).next()
 }

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::facts::{Facts, LOOK_UP, Live, Outcome, Read, UserKey};
+use super::applied::{Applied, How};
+use super::facts::{By, Facts, Live, Outcome, Read, UserKey};
 use super::identity::identity;
 use super::job;
+use super::messages;
 use super::policy::{Policy, after, before};
-use crate::api::submission::{Phase, Submission};
+use crate::api::submission::{Operation, Phase, Submission};
 use crate::api::user_status::reason;
-use crate::users::row::fold;
+use crate::users::row::{DesiredRow, fold};
 
 /// How much earlier than its intent a user may seem to be created: clocks differ.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
@@ -30,6 +32,8 @@ pub enum Next {
     Replace(Box<Submission>),
     /// Every member has a result: the record dissolves.
     Settle(Vec<Settled>),
+    /// JumpCloud refuses something in it: two halves take its place.
+    Split(Box<[Submission; 2]>),
 }
 
 /// The result of one member.
@@ -54,7 +58,20 @@ pub enum Fate {
         live_state: Option<String>,
         /// Found after an unknown outcome, not by a job's result.
         after_unknown: bool,
+        /// How much of the row the user has.
+        applied: Applied,
     },
+    /// Was ours before, and the update is over.
+    Updated {
+        /// JumpCloud's id.
+        id: String,
+        /// JumpCloud's state.
+        live_state: Option<String>,
+        /// How much of the row the user has.
+        applied: Applied,
+    },
+    /// Was ours and is gone.
+    Vanished,
     /// Exists and is not ours.
     Conflict,
     /// Does not exist.
@@ -82,14 +99,38 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// How long a job may take.
     pub job_timeout: Duration,
-    /// E-mail addresses by folded username, of rows that are declared as they were sent.
-    pub emails: &'a BTreeMap<String, (String, String)>,
+    /// What is declared now, by folded username.
+    pub declared: &'a BTreeMap<String, Declared<'a>>,
     /// Since when users may be ours from earlier requests, by folded username.
     pub evidence: &'a BTreeMap<String, Timestamp>,
     /// Somebody asked to look now.
     pub urgent: bool,
     /// Now.
     pub now: Timestamp,
+}
+
+/// A row as it is declared now, with what comparing it to a user needs.
+#[derive(Debug, Clone)]
+pub struct Declared<'a> {
+    /// The row.
+    pub row: &'a DesiredRow,
+    /// The manager's id, where it is known without asking.
+    pub manager: Option<String>,
+    /// The declared state that was applied last.
+    pub applied_state: Option<&'a str>,
+}
+
+impl Fate {
+    /// Whether the user is as it was sent.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        match self {
+            Self::Created { applied, .. } | Self::Updated { applied, .. } => {
+                !matches!(applied.how, How::NotTaken(_))
+            }
+            Self::Vanished | Self::Conflict | Self::Failed { .. } | Self::Lost | Self::Released => false,
+        }
+    }
 }
 
 impl Submission {
@@ -101,7 +142,10 @@ impl Submission {
         }
         match (self.phase, &self.job_id, self.accept_time) {
             (Phase::Accepted, Some(job_id), Some(accepted)) => job::next(self, job_id, accepted, context),
-            _ => self.next_unknown(context),
+            _ => match self.operation {
+                Operation::Create => self.next_unknown(context),
+                Operation::Update => self.next_unknown_update(context),
+            },
         }
     }
 
@@ -110,8 +154,12 @@ impl Submission {
     #[must_use]
     pub fn delivered(&self, facts: &Facts) -> Option<Next> {
         match facts.deliveries.get(&self.nonce)? {
-            Outcome::Refused { .. } => Some(Next::Settle(self.all(|_| Fate::Released))),
-            Outcome::Rejected { message, .. } => Some(Next::Settle(self.all(|_| Fate::Failed {
+            Outcome::Refused { .. } => Some(Next::Settle(self.all(|_, _| Fate::Released))),
+            Outcome::Rejected { .. } if self.members.len() > 1 => {
+                let (half, all) = (self.members.len().div_ceil(2), self.members.len());
+                Some(Next::Split(Box::new([self.part(0, half, 'a'), self.part(half, all, 'b')])))
+            }
+            Outcome::Rejected { message, .. } => Some(Next::Settle(self.all(|_, _| Fate::Failed {
                 reason: reason::REJECTED,
                 message: message.clone(),
                 may_pass: false,
@@ -144,13 +192,65 @@ impl Submission {
                 ..self.clone()
             }));
         }
-        Next::Settle(self.all(|name| match sights.get(name) {
-            Some(Sight::Sent(user)) if created_since(user, self.intent_time) => {
-                Fate::Created { id: user.id.clone(), live_state: user.state.clone(), after_unknown: true }
-            }
+        Next::Settle(self.all(|index, name| match sights.get(name) {
+            Some(Sight::Sent(user)) if self.may_have_made(user, context) => Fate::Created {
+                id: user.id.clone(),
+                live_state: user.state.clone(),
+                after_unknown: true,
+                applied: self.applied(index, user, context),
+            },
             Some(Sight::Sent(_) | Sight::Another) => Fate::Conflict,
             Some(Sight::Absent) | None => Fate::Lost,
         }))
+    }
+
+    /// An update sets values: once no byte of it can be sent any more it may be repeated, with the same
+    /// values. Others wait until it cannot come to pass any more.
+    fn next_unknown_update(&self, context: &Context<'_>) -> Next {
+        let same = self.usernames().iter().zip(&self.row_hashes).all(|(name, hash)| {
+            context.declared.get(&fold(name)).is_some_and(|declared| declared.row.hash == *hash)
+        });
+        let due = if same { self.expiry(context) } else { self.look_due(context) };
+        if context.now < due {
+            return Next::Wait(due);
+        }
+        if let Some(next) = self.look(context, |look_at, _| look_at >= due) {
+            return next;
+        }
+        Next::Settle(self.all(|index, name| {
+            let Some(user) = self.owned(name, context) else { return Fate::Vanished };
+            let applied = self.applied(index, user, context);
+            match &applied.how {
+                How::Whole => Fate::Updated { id: user.id.clone(), live_state: user.state.clone(), applied },
+                _ if !same => Fate::Released,
+                How::Part | How::NotTaken(_) => Fate::Failed {
+                    reason: reason::SUBMISSION_UNKNOWN,
+                    message: messages::UPDATE_UNKNOWN.to_owned(),
+                    may_pass: true,
+                    may_appear: false,
+                },
+            }
+        }))
+    }
+
+    /// When no byte of the request can be sent any more, by every clock.
+    fn expiry(&self, context: &Context<'_>) -> Timestamp {
+        let seen = context.facts.notes.first_seen.get(&self.nonce).copied().unwrap_or_default();
+        match context.policy.submit_timeout.saturating_sub(seen) {
+            Duration::ZERO => self.submit_by,
+            rest => self.submit_by.max(after(context.now, rest)),
+        }
+    }
+
+    /// Whether a user that has username and e-mail of a member was made by this request, as far as can
+    /// be told: it is not older, and no other object has it.
+    pub(super) fn may_have_made(&self, user: &Live, context: &Context<'_>) -> bool {
+        created_since(user, self.intent_time) && !context.facts.claims.owners.contains_key(&user.id)
+    }
+
+    /// The user that is a member of this update, if a look found it.
+    pub(super) fn owned<'a>(&self, name: &str, context: &Context<'a>) -> Option<&'a Live> {
+        context.facts.users.get(&fold(name))?.found.first()
     }
 
     /// When members of an unknown outcome may be looked up: a quarantine after the last byte may have
@@ -179,23 +279,22 @@ impl Submission {
         context: &Context<'_>,
         counts: impl Fn(Timestamp, u64) -> bool,
     ) -> Option<Next> {
-        let keys: Vec<UserKey> = self
-            .members
-            .iter()
-            .zip(&self.row_hashes)
-            .filter(|(name, _)| {
-                !context.facts.users.get(&fold(name)).is_some_and(|look| counts(look.at, look.order))
-            })
-            .take(LOOK_UP)
-            .map(|(name, hash)| UserKey {
-                username: name.clone(),
-                email: context
-                    .emails
-                    .get(&fold(name))
-                    .filter(|(h, _)| h == hash)
-                    .map(|(_, email)| email.clone()),
-            })
-            .collect();
+        let by_id = self.operation == Operation::Update;
+        let unseen = self.usernames().iter().zip(&self.row_hashes).enumerate().filter(|(_, (name, _))| {
+            let look = context.facts.users.get(&fold(name));
+            !look.is_some_and(|look| look.by_id == by_id && counts(look.at, look.order))
+        });
+        let keys = UserKey::of_one_search(unseen.map(|(index, (name, hash))| {
+            let declared = context.declared.get(&fold(name)).filter(|declared| declared.row.hash == *hash);
+            let by = self.id(index).map_or_else(
+                || By::Names {
+                    email: declared.map(|declared| declared.row.email.clone()),
+                    employee_identifier: None,
+                },
+                |id| By::Id(id.to_owned()),
+            );
+            UserKey { username: name.clone(), by }
+        }));
         if keys.is_empty() {
             return None;
         }
@@ -231,7 +330,7 @@ impl Submission {
 
     /// The member that was sent with this e-mail address, as a folded username.
     pub(super) fn member_with(&self, email: &str) -> Option<String> {
-        self.members
+        self.usernames()
             .iter()
             .zip(&self.identities)
             .find(|(name, expected)| identity(&self.nonce, name, email) == **expected)
@@ -239,14 +338,15 @@ impl Submission {
     }
 
     /// A result for every member.
-    pub(super) fn all(&self, fate: impl Fn(&String) -> Fate) -> Vec<Settled> {
-        self.members
+    pub(super) fn all(&self, fate: impl Fn(usize, &String) -> Fate) -> Vec<Settled> {
+        self.usernames()
             .iter()
             .zip(&self.row_hashes)
-            .map(|(username, hash)| Settled {
+            .enumerate()
+            .map(|(index, (username, hash))| Settled {
                 username: username.clone(),
                 hash: hash.clone(),
-                fate: fate(username),
+                fate: fate(index, username),
             })
             .collect()
     }

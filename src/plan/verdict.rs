@@ -11,6 +11,9 @@ use crate::api::submission::{Phase, RECORD_VERSION, Recorded};
 use crate::api::user_status::{Failure, JumpCloudUserBatchStatus, reason};
 use crate::users::check::Problem;
 
+/// What is said while users are sent.
+const SENDING: &str = "users are being sent; results follow when a job has ended";
+
 /// What this pass found in the way of sending.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Obstacles {
@@ -18,6 +21,8 @@ pub struct Obstacles {
     pub problems: Vec<Problem>,
     /// The spec says stop.
     pub paused: bool,
+    /// The process may not write.
+    pub read_only: bool,
     /// The connection says stop.
     pub connection_paused: bool,
     /// The connection cannot be used: why.
@@ -65,7 +70,9 @@ pub fn verdict(
     // Trouble ends with the next call that works; where a switch or the spec forbids calls, it would be
     // shown for ever and hide what a person can do.
     let calls = in_flight
-        || (left && obstacles.problems.is_empty() && !obstacles.paused && !obstacles.connection_paused);
+        || (left
+            && obstacles.problems.is_empty()
+            && !(obstacles.paused || obstacles.connection_paused || obstacles.read_only));
     if let Some(trouble) = obstacles.trouble.as_ref().filter(|_| calls) {
         return waiting(Reason::Retrying, trouble.clone());
     }
@@ -75,7 +82,7 @@ pub fn verdict(
         let message = if unknown {
             "the outcome of a request is unknown; its users are looked up after the quarantine"
         } else {
-            "creating users; results follow when a job has ended"
+            SENDING
         };
         return Verdict::new(Standing::Working, Reason::Progressing, message);
     }
@@ -85,6 +92,9 @@ pub fn verdict(
     if left {
         if obstacles.paused {
             return waiting(Reason::Paused, "spec.paused is true; users are waiting".to_owned());
+        }
+        if obstacles.read_only {
+            return waiting(Reason::Paused, messages::READ_ONLY.to_owned());
         }
         if obstacles.connection_paused {
             let message = format!("JumpCloudConnection {} is paused; users are waiting", desired.connection);
@@ -97,11 +107,7 @@ pub fn verdict(
             );
         }
         if outstanding.ready > 0 {
-            return Verdict::new(
-                Standing::Working,
-                Reason::Progressing,
-                "creating users; results follow when a job has ended",
-            );
+            return Verdict::new(Standing::Working, Reason::Progressing, SENDING);
         }
         return waiting(
             Reason::Retrying,
@@ -117,7 +123,7 @@ fn settled(status: &JumpCloudUserBatchStatus, desired: &Desired) -> Verdict {
         desired.rows.iter().map(|row| (row.username.as_str(), row.hash.as_str())).collect();
     let concerns = |failure: &&Failure| rows.get(failure.username.as_str()) == Some(&failure.hash.as_str());
     let failures: Vec<&Failure> = status.failures.iter().filter(concerns).collect();
-    let conflicts: Vec<_> = failures.iter().filter(|f| f.reason == reason::ALREADY_EXISTS).collect();
+    let conflicts: Vec<_> = failures.iter().filter(|f| reason::is_conflict(&f.reason)).collect();
     let unknown = failures.iter().filter(|f| f.reason == reason::SUBMISSION_UNKNOWN).count();
     let total = desired.rows.len();
     if failures.is_empty() {
@@ -129,7 +135,7 @@ fn settled(status: &JumpCloudUserBatchStatus, desired: &Desired) -> Verdict {
     }
     if let Some(first) = conflicts.first() {
         let message = if failures.len() == 1 {
-            messages::user_exists(&first.username)
+            messages::conflict(&first.username, &first.reason)
         } else {
             format!(
                 "{} of {total} users exist in JumpCloud and are not managed by this object, {} failed; see status.users",

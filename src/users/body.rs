@@ -7,22 +7,60 @@ use super::row::DesiredRow;
 
 /// The body of `POST /bulk/users`: a bare JSON array, a row per user.
 #[must_use]
-pub fn create(rows: &[&DesiredRow]) -> Vec<u8> {
+pub fn create(rows: &[CreateRow<'_>]) -> Vec<u8> {
     let rows: Vec<Value> = rows.iter().map(|row| Value::Object(create_row(row))).collect();
     Value::Array(rows).to_string().into_bytes()
 }
 
-fn create_row(row: &DesiredRow) -> Map<String, Value> {
-    FIELDS
+/// The body of `PATCH /bulk/users`: a bare JSON array, an item per user with its id. What becomes of two
+/// items of one id is not known: they are made one, the later value wins.
+#[must_use]
+pub fn update(rows: &[UpdateRow<'_>]) -> Vec<u8> {
+    let mut items: Vec<(&str, Map<String, Value>)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match items.iter_mut().find(|(id, _)| *id == row.id) {
+            Some((_, set)) => set.extend(row.set.clone()),
+            None => items.push((row.id, row.set.clone())),
+        }
+    }
+    let items = items.into_iter().map(|(id, mut set)| {
+        set.insert("id".to_owned(), Value::from(id));
+        Value::Object(set)
+    });
+    Value::Array(items.collect()).to_string().into_bytes()
+}
+
+/// A user to be created.
+#[derive(Debug, Clone, Copy)]
+pub struct CreateRow<'a> {
+    /// The row.
+    pub row: &'a DesiredRow,
+    /// The manager's id: JumpCloud takes nothing else.
+    pub manager: Option<&'a str>,
+}
+
+/// A user to be updated.
+#[derive(Clone, Copy)]
+pub struct UpdateRow<'a> {
+    /// JumpCloud's id.
+    pub id: &'a str,
+    /// Fields and values in JumpCloud's spelling.
+    pub set: &'a Map<String, Value>,
+}
+
+fn create_row(user: &CreateRow<'_>) -> Map<String, Value> {
+    let mut body: Map<String, Value> = FIELDS
         .iter()
-        .filter(|f| f.created())
-        .filter_map(|f| Some((f.api.to_owned(), spelled(f, row.fields.get(f.name)?))))
-        .collect()
+        .filter(|f| f.created() && f.name != "manager")
+        .filter_map(|f| Some((f.api.to_owned(), spelled(f, user.row.fields.get(f.name)?))))
+        .collect();
+    body.extend(user.manager.map(|id| ("manager".to_owned(), Value::from(id))));
+    body
 }
 
 /// The value in JumpCloud's spelling. The row was checked before, so a value of another type than the
 /// table says does not come here; it would pass through as it is.
-fn spelled(field: &Field, value: &Value) -> Value {
+pub(super) fn spelled(field: &Field, value: &Value) -> Value {
     match (field.shape, value) {
         (Shape::Choice(words), Value::String(ours)) => words
             .iter()
@@ -70,7 +108,7 @@ mod tests {
             "restrictedFields": [{"field": "displayName", "id": "1", "type": "SCIM"}],
         });
         let row = DesiredRow::new(0, fields.as_object().cloned().unwrap());
-        let body: Value = serde_json::from_slice(&create(&[&row])).unwrap();
+        let body: Value = serde_json::from_slice(&create(&[CreateRow { row: &row, manager: None }])).unwrap();
         assert_eq!(
             body,
             serde_json::json!([{

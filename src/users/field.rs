@@ -158,6 +158,20 @@ impl Field {
         self.place == Place::RowOrTemplate
     }
 
+    /// Whether answers do not show it: a search leaves it out.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        self.name == "delegatedAuthority"
+    }
+
+    /// Whether a row may empty it. Flags, states and what identifies a user have no empty value.
+    #[must_use]
+    pub fn is_clearable(&self) -> bool {
+        self.in_row()
+            && !matches!(self.name, "username" | "email")
+            && !matches!(self.shape, Shape::Flag | Shape::Choice(_))
+    }
+
     /// Whether bulk create takes it.
     #[must_use]
     pub fn created(&self) -> bool {
@@ -361,17 +375,28 @@ pub const FIELDS: &[Field] = &[
         Shape::OneObject(RESTRICTED_FIELD),
         "A field that another system owns; at most one, as bulk requests describe it.",
     ),
-    text("manager", "manager", "The user's manager.").not_yet(),
+    shaped(
+        "manager",
+        "manager",
+        Shape::Object(MANAGER),
+        "The user's manager, by exactly one of id, username and email; a user of the same list is created first.",
+    ),
     text("password", "password", "The password.").not_yet(),
     shaped("sshKeys", "ssh_keys", Shape::List { max: 10, item: SSH_KEY }, "SSH keys.")
         .only(Sent::Update)
-        .not_yet(),
+        .row_only(),
     text("id", "id", "JumpCloud's id of the user.").only(Sent::Update).operator(),
     text("organization", "organization", "JumpCloud's id of the organisation.").only(Sent::Update).operator(),
 ];
 
 const SSH_KEY: &[Field] =
     &[text("name", "name", "Name of the key."), text("publicKey", "public_key", "The key.")];
+
+const MANAGER: &[Field] = &[
+    text("id", "id", "JumpCloud's id of the manager."),
+    text("username", "username", "The manager's username.").form(Form::Username),
+    text("email", "email", "The manager's e-mail address.").form(Form::Email),
+];
 
 /// Most custom attributes of a user.
 pub const MAX_ATTRIBUTES: u32 = 100;
@@ -390,7 +415,7 @@ mod tests {
     fn as_many_fields_as_the_vendor_describes() {
         assert_eq!(FIELDS.iter().filter(|f| f.created()).count(), 46);
         assert_eq!(FIELDS.iter().filter(|f| f.updated()).count(), 47);
-        assert_eq!(FIELDS.iter().filter(|f| f.in_row()).count(), 44);
+        assert_eq!(FIELDS.iter().filter(|f| f.in_row()).count(), 46);
     }
 
     /// The vendor's facts, in the simulator's table, which shares nothing with this one.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::row::{DesiredRow, Fields, UserRow, UserTemplate};
+use super::row::{CLEAR, DesiredRow, Fields, UserRow, UserTemplate};
 
 /// The rows as they are to be sent, in the order of the list.
 #[must_use]
@@ -12,6 +12,16 @@ pub fn rows(template: &UserTemplate, users: &[UserRow]) -> Vec<DesiredRow> {
 
 fn merged(template: &Fields, own: &Fields) -> Fields {
     let mut fields = template.clone();
+    for name in own.get(CLEAR).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        match name.strip_prefix("attributes.") {
+            Some(attribute) => {
+                if let Some(Value::Object(shared)) = fields.get_mut("attributes") {
+                    shared.remove(attribute);
+                }
+            }
+            None => drop(fields.remove(name)),
+        }
+    }
     for (name, value) in own {
         match (fields.get_mut(name), value) {
             (Some(Value::Object(shared)), Value::Object(own)) if name == "attributes" => {

@@ -5,7 +5,9 @@
 pub mod body;
 pub mod check;
 pub mod clean;
+pub mod compare;
 pub mod field;
 pub mod merge;
+pub mod protected;
 pub mod row;
 pub mod schema;

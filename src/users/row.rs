@@ -7,7 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::field::FIELDS;
 use super::schema;
+
+/// The list of fields that a row empties.
+pub const CLEAR: &str = "clear";
 
 /// Declared fields by their manifest names. What is not declared is left alone.
 pub type Fields = Map<String, Value>;
@@ -33,28 +37,67 @@ pub struct DesiredRow {
     pub email: String,
     /// All declared fields.
     pub fields: Fields,
-    /// [`hash`] of the fields.
+    /// Fields to be emptied, also single attributes (`attributes.team`).
+    pub clear: Vec<String>,
+    /// [`hash`] of the fields and of what is cleared.
     pub hash: String,
 }
 
 impl DesiredRow {
     /// The row of merged `fields`.
     #[must_use]
-    pub fn new(index: usize, fields: Fields) -> Self {
+    pub fn new(index: usize, mut fields: Fields) -> Self {
+        let hash = hash(&fields);
+        let clear = match fields.remove(CLEAR) {
+            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        };
         let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Self {
-            index,
-            username: text("username"),
-            email: text("email").to_lowercase(),
-            hash: hash(&fields),
-            fields,
-        }
+        Self { index, username: text("username"), email: text("email").to_lowercase(), hash, clear, fields }
+    }
+
+    /// The declared manager.
+    #[must_use]
+    pub fn manager(&self) -> Option<ManagerRef> {
+        let declared = self.fields.get("manager")?;
+        let text = |name: &str| declared.get(name).and_then(Value::as_str).map(str::to_owned);
+        text("id")
+            .map(ManagerRef::Id)
+            .or_else(|| text("username").map(ManagerRef::Username))
+            .or_else(|| text("email").map(ManagerRef::Email))
+    }
+
+    /// Whether the row declares a field that bulk create does not take.
+    #[must_use]
+    pub fn needs_update_after_create(&self) -> bool {
+        FIELDS.iter().any(|field| !field.created() && self.fields.contains_key(field.name))
     }
 
     /// The key by which a user is the same: the username without regard to case.
     #[must_use]
     pub fn key(&self) -> String {
         fold(&self.username)
+    }
+}
+
+/// How a row names its manager.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ManagerRef {
+    /// JumpCloud's id.
+    Id(String),
+    /// A username, in any case.
+    Username(String),
+    /// An e-mail address, in any case.
+    Email(String),
+}
+
+impl fmt::Debug for ManagerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Id(_) => "Id",
+            Self::Username(_) => "Username",
+            Self::Email(_) => "Email",
+        })
     }
 }
 

@@ -74,6 +74,7 @@ impl World {
                 }
                 None => self.ledger.spins.push(format!("{nonce} is to be sent and was not committed here")),
             },
+            Step::Repair(repair) => unreachable!("no history needs {repair:?}"),
             Step::Idle { wake_at } => {
                 let wake = wake_at.map(|at| moment(at) - self.processes[process].skew);
                 self.rest(process, &pass, wake);
@@ -93,6 +94,7 @@ impl World {
             }
             Read::Users(keys) => Request::Users(keys.clone()),
             Read::Job { job_id, .. } => Request::Job(job_id.clone()),
+            Read::Managers(_) => unreachable!("no history declares managers"),
         };
         pass.waiting = Waiting::Read(read);
         self.await_answer(process, pass, request);
@@ -222,7 +224,7 @@ impl World {
         }
         let armed = writing.commit.intent.as_ref().map(|intent| intent.submission.nonce.clone());
         let fresh = self.nonce();
-        pass.facts.committed(armed, fresh);
+        pass.facts.committed(armed, writing.commit.repairs.clone(), fresh);
         pass.object = object;
         self.go_on(process, pass);
     }

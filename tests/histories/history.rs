@@ -1,6 +1,6 @@
 //! From a seed to a history: what is declared, what goes wrong, and when it ends.
 
-use jumpcloud_operator::plan::policy::Policy;
+use jumpcloud_operator::plan::policy::{Policy, Writes};
 
 use crate::clock::{MINUTE, Ms, SECOND, span};
 use crate::dice::Dice;
@@ -111,6 +111,7 @@ fn setting(profile: &'static Profile, dice: &mut Dice) -> World {
         quarantine: span(30 * SECOND),
         poll_min: span(poll_min),
         poll_max: span(dice.between(10, 60) * SECOND),
+        writes: Writes::Allowed,
     };
     let environment = Environment::of(manifest, dice.pick(&[1, 2, 3]));
     let mut world = World::new(profile, Dice::new(dice.number()), policy, environment);

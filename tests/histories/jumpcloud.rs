@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use jumpcloud_operator::plan::facts::{Live, Row, UserKey, Word};
+use jumpcloud_operator::plan::facts::{By, Live, Row, UserKey, Word};
 
 use crate::clock::{MINUTE, Ms, SECOND, stamp};
 use crate::dice::Dice;
@@ -31,6 +31,8 @@ pub struct User {
     pub visible: Ms,
     /// When it was deleted.
     pub deleted: Option<Ms>,
+    /// Its fields, in JumpCloud's spelling.
+    pub fields: serde_json::Map<String, serde_json::Value>,
 }
 
 /// An accepted request.
@@ -256,6 +258,7 @@ impl JumpCloud {
             created: now,
             visible,
             deleted: None,
+            fields: serde_json::Map::new(),
         });
         id
     }
@@ -266,9 +269,12 @@ impl JumpCloud {
             .iter()
             .filter(|user| user.visible <= now && user.deleted.is_none_or(|gone| gone > now))
             .filter(|user| {
-                keys.iter().any(|key| {
-                    key.username.eq_ignore_ascii_case(&user.username)
-                        || key.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(&user.email))
+                keys.iter().any(|key| match &key.by {
+                    By::Id(id) => *id == user.id,
+                    By::Names { email, .. } => {
+                        key.username.eq_ignore_ascii_case(&user.username)
+                            || email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(&user.email))
+                    }
                 })
             })
             .map(|user| Live {
@@ -277,6 +283,7 @@ impl JumpCloud {
                 email: user.email.clone(),
                 state: Some("STAGED".to_owned()),
                 created: Some(stamp(user.created + self.skew)),
+                fields: user.fields.clone(),
             })
             .collect()
     }

@@ -1,6 +1,6 @@
 //! What really went over the wire, for the invariants.
 
-use jumpcloud_operator::plan::facts::{Live, UserKey};
+use jumpcloud_operator::plan::facts::{By, Live, UserKey};
 use jumpcloud_operator::users::row::long_hash;
 
 use crate::api_server::NAME;
@@ -85,9 +85,12 @@ impl Ledger {
     /// Notes a search.
     pub fn looked(&mut self, keys: &[UserKey], found: &[Live], at: Ms) {
         let hit = |key: &UserKey| {
-            found.iter().any(|user| {
-                user.username.eq_ignore_ascii_case(&key.username)
-                    || key.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(&user.email))
+            found.iter().any(|user| match &key.by {
+                By::Id(id) => *id == user.id,
+                By::Names { email, .. } => {
+                    user.username.eq_ignore_ascii_case(&key.username)
+                        || email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(&user.email))
+                }
             })
         };
         let missed = keys.iter().filter(|key| !hit(key)).map(|key| key.username.clone()).collect();

@@ -132,6 +132,7 @@ impl Pass {
             generation: self.object.generation,
             requested_at: self.object.requested_at.clone(),
             retry_failed: self.object.retry_failed.clone(),
+            resolve: None,
             deleting: false,
             desired: &self.object.spec.desired,
             status: &self.object.status,

@@ -1,7 +1,10 @@
 use super::*;
+use crate::plan::applied::{Applied, How};
 use crate::plan::facts::{Facts, Live};
 use crate::plan::fixtures::{accepted, at, email, live, look, next, row};
 use crate::plan::submission::Settled;
+
+const WHOLE: Applied = Applied { how: How::Whole, state: None };
 
 /// What a pass decides that has read these rows and then found these users.
 fn after(names: &[&str], rows: Vec<Row>, found: &[Live], now: Timestamp) -> Next {
@@ -17,7 +20,7 @@ fn fates(next: Next) -> Vec<Fate> {
 }
 
 fn created(name: &str, after_unknown: bool) -> Fate {
-    Fate::Created { id: live(name).id, live_state: None, after_unknown }
+    Fate::Created { id: live(name).id, live_state: None, after_unknown, applied: WHOLE }
 }
 
 #[test]
@@ -84,10 +87,14 @@ fn rows_that_name_addresses_count_although_the_spec_has_others_by_now() {
         facts: &facts,
         policy: &Policy::default(),
         job_timeout: Duration::from_secs(3600),
-        emails: &BTreeMap::new(),
+        declared: &BTreeMap::new(),
         evidence: &BTreeMap::new(),
         urgent: false,
         now: at(60),
     };
-    assert_eq!(fates(accepted(&["ada"]).next(&context)), [created("ada", false)]);
+    let [Fate::Created { after_unknown: false, applied, .. }] = &fates(accepted(&["ada"]).next(&context))[..]
+    else {
+        panic!("not created")
+    };
+    assert_eq!(applied.how, How::Part, "the row is not declared as it was sent");
 }

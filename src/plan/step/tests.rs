@@ -24,6 +24,7 @@ fn decide(desired: &Desired, status: &JumpCloudUserBatchStatus, facts: &Facts, n
         generation: 1,
         requested_at: Some("now".to_owned()),
         retry_failed: None,
+        resolve: None,
         deleting: false,
         desired,
         status,
@@ -56,7 +57,7 @@ fn a_user_is_sent_again_only_after_a_look_that_is_newer_than_its_result() {
     look(&mut facts, &["ada"], &[], at(4000));
     let settled = committed(decide(&desired, &status, &facts, at(4001)));
     assert!(settled.intent.is_none() && settled.status.submissions.is_empty());
-    facts.committed(None, "m".to_owned());
+    facts.committed(None, Vec::new(), "m".to_owned());
     let next = decide(&desired, &settled.status, &facts, at(4001));
     assert!(matches!(next, Step::Read(Read::Users(_))), "{next:?}");
 }

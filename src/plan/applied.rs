@@ -1,0 +1,67 @@
+//! How much of its row a user has, after a request that carried it.
+
+use super::facts::Live;
+use super::submission::Context;
+use crate::api::submission::Submission;
+use crate::users::compare::{Purpose, Wanted, difference};
+use crate::users::row::{DesiredRow, fold};
+
+/// How much of its row a user has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// How much.
+    pub how: How,
+    /// The declared state that is applied now.
+    pub state: Option<String>,
+}
+
+/// How much of a row is applied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum How {
+    /// Everything.
+    Whole,
+    /// The request did not carry all of it, or carried a row that is declared otherwise by now: what is
+    /// missing is found out by a look.
+    #[default]
+    Part,
+    /// JumpCloud kept other values of these fields.
+    NotTaken(Vec<String>),
+}
+
+/// The state that a row declares.
+#[must_use]
+pub fn declared_state(row: &DesiredRow) -> Option<&str> {
+    row.fields.get("state").and_then(|state| state.as_str())
+}
+
+impl Submission {
+    /// Compares a user with the row that this request carried for the member at `index`.
+    pub(super) fn applied(&self, index: usize, user: &Live, context: &Context<'_>) -> Applied {
+        let name = self.usernames().get(index).map(|name| fold(name)).unwrap_or_default();
+        let Some(declared) = context.declared.get(&name) else { return Applied::default() };
+        let before = declared.applied_state.map(str::to_owned);
+        if self.row_hashes.get(index) != Some(&declared.row.hash) {
+            return Applied { how: How::Part, state: before };
+        }
+        let wanted = Wanted {
+            row: declared.row,
+            manager: declared.manager.as_deref(),
+            applied_state: declared.applied_state,
+            purpose: Purpose::Verify,
+        };
+        let left = difference(&wanted, &user.fields);
+        let state = match declared_state(declared.row) {
+            Some(_) if left.fields.iter().any(|field| field == "state") => before,
+            state => state.map(str::to_owned),
+        };
+        let incomplete = self.incomplete.iter().any(|other| fold(other) == name);
+        let how = if left.is_empty() && !incomplete {
+            How::Whole
+        } else if left.bulk.is_empty() || incomplete {
+            How::Part
+        } else {
+            How::NotTaken(left.fields)
+        };
+        Applied { how, state }
+    }
+}

@@ -1,0 +1,276 @@
+//! What is to be done, sorted: users that need the same thing, ready to become requests.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::draft::{Draft, Entry, News};
+use super::facts::{Facts, Repair, UserKey};
+use super::managers::Managers;
+use super::need::{Around, Need, Taken, User};
+use super::policy::{Policy, after};
+use crate::api::submission::{Operation, Phase, Recorded, Submission};
+use crate::api::user_status::{Failure, InventoryEntry, reason, result};
+use crate::users::clean;
+use crate::users::row::{DesiredRow, ManagerRef, fold};
+
+/// A user about to be created.
+#[derive(Debug, Clone)]
+pub struct Creation<'a> {
+    /// The row.
+    pub row: &'a DesiredRow,
+    /// The manager's id.
+    pub manager: Option<String>,
+    /// Whether an update must follow.
+    pub incomplete: bool,
+}
+
+/// A user about to be updated.
+#[derive(Clone)]
+pub struct Change<'a> {
+    /// The row.
+    pub row: &'a DesiredRow,
+    /// JumpCloud's id.
+    pub id: String,
+    /// Fields and values in JumpCloud's spelling.
+    pub set: Map<String, Value>,
+}
+
+/// Users that may share a request, with what must be known before.
+#[derive(Default)]
+pub struct Group<'a> {
+    /// The record that they have to themselves: part of a request that was refused.
+    pub half: Option<String>,
+    /// Users to be looked up, to be created as far as is known.
+    pub new: Vec<UserKey>,
+    /// Users to be looked up that are ours.
+    pub changed: Vec<UserKey>,
+    /// Managers to be looked up, one for each user that waits for it.
+    pub managers: Vec<ManagerRef>,
+    /// Users to be created.
+    pub creations: Vec<Creation<'a>>,
+    /// Users to be updated.
+    pub changes: Vec<Change<'a>>,
+    /// Users to be repaired.
+    pub repairs: Vec<(&'a DesiredRow, Repair)>,
+    /// Users that are sent again later, or wait for their manager.
+    pub later: usize,
+}
+
+impl Group<'_> {
+    /// Users for which something can be done now.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        self.new.len()
+            + self.changed.len()
+            + self.managers.len()
+            + self.creations.len()
+            + self.changes.len()
+            + self.repairs.len()
+    }
+
+    /// Users that nobody has looked at in this pass.
+    #[must_use]
+    pub fn unseen(&self) -> usize {
+        self.new.len() + self.changed.len() + self.managers.len()
+    }
+}
+
+/// Where the users of a list are sorted from.
+pub struct Sorter<'a> {
+    /// The rows.
+    pub rows: &'a [DesiredRow],
+    /// Answers of this pass.
+    pub facts: &'a Facts,
+    /// Settings of the process.
+    pub policy: &'a Policy,
+    /// Somebody asked to look and act now.
+    pub urgent: bool,
+    /// Somebody says that users of unknown origin are ours.
+    pub adopt: bool,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The list as the draft has it, by folded username.
+pub struct Known {
+    inventory: BTreeMap<String, InventoryEntry>,
+    failures: BTreeMap<String, Failure>,
+    in_flight: std::collections::BTreeSet<String>,
+}
+
+impl Known {
+    /// What a draft says.
+    #[must_use]
+    pub fn of(draft: &Draft) -> Self {
+        Self {
+            inventory: draft.status.inventory.iter().map(|e| (fold(&e.username), e.clone())).collect(),
+            failures: draft.status.failures.iter().map(|f| (fold(&f.username), f.clone())).collect(),
+            in_flight: draft.in_flight(),
+        }
+    }
+
+    /// The managers of these rows.
+    pub fn managers<'a>(&'a self, rows: &'a [DesiredRow], facts: &'a Facts) -> Managers<'a> {
+        Managers::of_list(rows, facts, &self.inventory, |row| {
+            let key = row.key();
+            let failed =
+                self.failures.get(&key).is_some_and(|f| f.hash == row.hash && f.retry_time.is_none());
+            !self.inventory.contains_key(&key) && (self.in_flight.contains(&key) || !failed)
+        })
+    }
+
+    /// The entry of a user that is ours.
+    #[must_use]
+    pub fn owned(&self, key: &str) -> Option<&InventoryEntry> {
+        self.inventory.get(key)
+    }
+}
+
+impl<'a> Sorter<'a> {
+    /// Sorts all users, parts of refused requests first, the smallest before the others. What needs no
+    /// request goes into the draft at once.
+    pub fn sort(&self, draft: &mut Draft, wakes: &mut Vec<Timestamp>) -> Vec<Group<'a>> {
+        let known = Known::of(draft);
+        let mut halves: Vec<Submission> = draft
+            .status
+            .submissions
+            .iter()
+            .filter_map(Recorded::known)
+            .filter(|s| s.phase == Phase::Rejected)
+            .cloned()
+            .collect();
+        halves.sort_by_key(|half| half.members.len());
+        let rows: BTreeMap<String, &'a DesiredRow> = self.rows.iter().map(|row| (row.key(), row)).collect();
+        let managers = known.managers(self.rows, self.facts);
+        let names: BTreeMap<&str, &str> =
+            known.inventory.values().map(|entry| (entry.id.as_str(), entry.username.as_str())).collect();
+        let around = Around {
+            names: &names,
+            some_left: known.inventory.values().any(|entry| entry.removal_time.is_some()),
+            claims: &self.facts.claims,
+            protected: &self.facts.protected,
+            managers: &managers,
+            urgent: self.urgent,
+            adopt: self.adopt,
+            now: self.now,
+        };
+        let mut groups = Vec::with_capacity(halves.len() + 1);
+        for half in halves {
+            let mut group = Group { half: Some(half.nonce.clone()), ..Group::default() };
+            for (name, hash) in half.usernames().iter().zip(&half.row_hashes) {
+                // A row that was changed or taken off is not what JumpCloud refused.
+                let Some(row) = rows.get(&fold(name)).filter(|row| row.hash == *hash) else { continue };
+                let need = self.user(row, &known, false).need(&around);
+                self.put(&mut group, draft, wakes, row, need);
+            }
+            group.keep(half.operation);
+            groups.push(group);
+        }
+        let mut group = Group::default();
+        for row in self.rows {
+            let need = self.user(row, &known, known.in_flight.contains(&row.key())).need(&around);
+            self.put(&mut group, draft, wakes, row, need);
+        }
+        groups.push(group);
+        groups
+    }
+
+    fn user<'u>(&'u self, row: &'u DesiredRow, known: &'u Known, in_flight: bool) -> User<'u> {
+        let key = row.key();
+        User {
+            row,
+            owned: known.inventory.get(&key),
+            in_flight,
+            failure: known.failures.get(&key),
+            look: self.facts.users.get(&key),
+            repaired: self.facts.repaired.get(&key),
+        }
+    }
+
+    fn put(
+        &self,
+        group: &mut Group<'a>,
+        draft: &mut Draft,
+        wakes: &mut Vec<Timestamp>,
+        row: &'a DesiredRow,
+        need: Need,
+    ) {
+        let key = row.key();
+        match need {
+            Need::Look(lookup) if matches!(lookup.by, super::facts::By::Id(_)) => group.changed.push(lookup),
+            Need::Look(lookup) => group.new.push(lookup),
+            Need::Manager(reference) => group.managers.push(reference),
+            Need::Create { manager, incomplete } => {
+                group.creations.push(Creation { row, manager, incomplete });
+            }
+            Need::Update { id, set } => group.changes.push(Change { row, id, set }),
+            Need::Repair { id, set } => {
+                group.repairs.push((row, Repair { username: row.username.clone(), id, set }));
+            }
+            Need::RepairAgain => {
+                let at = after(self.now, self.policy.poll_min)
+                    .max(self.facts.notes.throttled_until.unwrap_or(Timestamp::MIN));
+                draft.repair_again(row, at);
+                wakes.push(at);
+                group.later += 1;
+            }
+            Need::Same { id, live_state, repaired } => {
+                let before = draft.entry(&key, &row.username, &id);
+                let result = match before.result {
+                    // Its creation comes to its end only now.
+                    result if before.hash.is_empty() => result,
+                    _ if repaired => Some(result::UPDATED),
+                    _ => Some(result::UNCHANGED),
+                };
+                draft.own(Entry { result, ..Entry::whole(row, &id) });
+                let news = draft.news.entry(key).or_default();
+                news.live_state = live_state;
+            }
+            Need::Take { id, live_state, why } => {
+                let mut entry = Entry::of(&row.username, &id);
+                let mut reason = None;
+                match why {
+                    Taken::AfterUnknown => reason = Some(reason::ADOPTED_AFTER_UNKNOWN),
+                    Taken::Resolved => entry.result = Some(result::ADOPTED),
+                    Taken::HandedOver(state) => {
+                        entry.result = Some(result::ADOPTED);
+                        entry.state = state;
+                    }
+                }
+                draft.own(entry);
+                draft.news.insert(key, News { reason, live_state, ..News::default() });
+                group.later += 1;
+            }
+            Need::NotTaken(fields) => draft.not_taken(&row.username, &row.hash, &fields, self.now),
+            Need::Refuse { why, message } => {
+                draft.refuse(&row.username, &row.hash, why, clean::message(&message, None));
+            }
+            Need::Later(at) => {
+                group.later += 1;
+                wakes.push(at);
+            }
+            Need::AwaitManager => group.later += 1,
+            Need::InFlight | Need::Owned | Need::Held => {}
+        }
+    }
+}
+
+impl Group<'_> {
+    /// A part of a refused request is sent as what it was; who needs something else by now is anybody
+    /// again once the record is gone.
+    fn keep(&mut self, operation: Operation) {
+        match operation {
+            Operation::Create => {
+                self.changes.clear();
+                self.changed.clear();
+            }
+            Operation::Update => {
+                self.creations.clear();
+                self.new.clear();
+            }
+        }
+        self.repairs.clear();
+    }
+}

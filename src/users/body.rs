@@ -49,13 +49,15 @@ pub struct UpdateRow<'a> {
 }
 
 fn create_row(user: &CreateRow<'_>) -> Map<String, Value> {
-    let mut body: Map<String, Value> = FIELDS
+    FIELDS
         .iter()
-        .filter(|f| f.created() && f.name != "manager")
-        .filter_map(|f| Some((f.api.to_owned(), spelled(f, user.row.fields.get(f.name)?))))
-        .collect();
-    body.extend(user.manager.map(|id| ("manager".to_owned(), Value::from(id))));
-    body
+        .filter(|f| f.created())
+        .filter_map(|f| {
+            let declared = user.row.fields.get(f.name)?;
+            let value = if f.is_reference() { Value::from(user.manager?) } else { spelled(f, declared) };
+            Some((f.api.to_owned(), value))
+        })
+        .collect()
 }
 
 /// The value in JumpCloud's spelling. The row was checked before, so a value of another type than the

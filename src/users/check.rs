@@ -3,13 +3,14 @@
 //! The API server refuses most of it before; but a manifest can be checked without one (`validate`),
 //! and uniqueness over a list is beyond CEL. No message holds a value other than a username.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::Value;
 
-use super::field::{FIELDS, Field, MAX_ATTRIBUTES, Shape};
-use super::row::{DesiredRow, Fields, UserRow, UserTemplate, fold};
+use super::field::{FIELDS, Field, MAX_ATTRIBUTES, MAX_CLEAR, Shape};
+use super::row::{CLEAR, DesiredRow, Fields, ManagerRef, UserRow, UserTemplate, fold};
+use super::schema::EXACTLY_ONE;
 
 /// Most users in one list.
 pub const MAX_USERS: usize = 500;
@@ -60,18 +61,23 @@ pub fn problems(template: &UserTemplate, users: &[UserRow], merged: &[DesiredRow
         found.push(Problem::of("template", message));
     }
     for (index, (row, merged)) in users.iter().zip(merged).enumerate() {
-        let mut messages = field_problems(&row.0, Field::in_row, "a row");
+        let mut messages = field_problems(&row.0, Field::in_row, ROW);
         for name in ["username", "email"] {
             if !row.0.contains_key(name) {
                 messages.push(format!("{name} is missing; every user needs one"));
             }
         }
+        messages.extend(clear_problems(&row.0));
         messages.extend(contradictions(&merged.fields));
+        messages.extend(manager_problem(merged));
         found.extend(messages.into_iter().map(|m| Problem::of_row(index, &merged.username, m)));
     }
     found.extend(doubles(merged));
     found
 }
+
+/// Where a field is declared that belongs to one user.
+const ROW: &str = "a row";
 
 /// The message for a list that is too long.
 #[must_use]
@@ -85,6 +91,7 @@ fn field_problems(fields: &Fields, may: fn(&Field) -> bool, place: &str) -> Vec<
     let mut messages = Vec::new();
     for (name, value) in fields {
         match FIELDS.iter().find(|f| f.name == name) {
+            None if name == CLEAR && place == ROW => {}
             Some(field) if may(field) => value_problems(name, field, value, &mut messages),
             Some(_) => messages.push(format!("{name} cannot be declared in {place}")),
             None => messages.push(unknown(name)),
@@ -93,8 +100,13 @@ fn field_problems(fields: &Fields, may: fn(&Field) -> bool, place: &str) -> Vec<
     messages
 }
 
+/// A name that a person wrote, fit for a message.
+fn shown(name: &str) -> String {
+    super::clean::without_addresses(&name.chars().filter(|c| !c.is_control()).take(64).collect::<String>())
+}
+
 fn unknown(name: &str) -> String {
-    let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+    let shown = shown(name);
     FIELDS.iter().find(|f| f.in_row() && (f.api == name || f.name.eq_ignore_ascii_case(name))).map_or_else(
         || format!("{shown} is not a field of a user"),
         |field| format!("{shown} is not a field of a user; did you mean {}", field.name),
@@ -135,6 +147,12 @@ fn value_problems(path: &str, field: &Field, value: &Value, out: &mut Vec<String
         }
         (Shape::OneObject(item), Value::Array(items)) => list_problems(path, 1, item, items, out),
         (Shape::Object(fields), Value::Object(map)) => nested_problems(path, fields, map, out),
+        (Shape::Reference(fields), Value::Object(map)) => {
+            if map.len() != 1 {
+                out.push(format!("{path} {EXACTLY_ONE}"));
+            }
+            nested_problems(path, fields, map, out);
+        }
         (shape, _) => out.push(format!("{path} is not {}", shape.meaning())),
     }
 }
@@ -183,6 +201,61 @@ fn attribute_problems(path: &str, map: &Fields, out: &mut Vec<String>) {
             Some(_) => {}
         }
     }
+}
+
+/// What is wrong with the list of fields that a row empties. The template may declare what a row clears;
+/// the row itself may not.
+fn clear_problems(own: &Fields) -> Vec<String> {
+    let names = match own.get(CLEAR) {
+        None => return Vec::new(),
+        Some(Value::Array(names)) => names,
+        Some(_) => return vec![format!("{CLEAR} is not a list of field names")],
+    };
+    let mut messages = Vec::new();
+    if names.len() > MAX_CLEAR as usize {
+        messages.push(format!("{CLEAR} has {} names, at most {MAX_CLEAR}", names.len()));
+    }
+    let mut seen = BTreeSet::new();
+    for (index, name) in names.iter().enumerate() {
+        let Some(name) = name.as_str() else {
+            messages.push(format!("{CLEAR}[{index}] is not a text"));
+            continue;
+        };
+        if !seen.insert(name) {
+            messages.push(format!("{CLEAR} names {} twice", shown(name)));
+            continue;
+        }
+        messages.extend(clear_problem(own, name));
+    }
+    messages
+}
+
+fn clear_problem(own: &Fields, name: &str) -> Option<String> {
+    let declared = |name: &str| format!("{name} is declared and cleared; do one of the two");
+    if let Some(attribute) = name.strip_prefix("attributes.") {
+        let fits = !attribute.is_empty() && attribute.chars().all(|c| c.is_ascii_alphanumeric());
+        let own = own.get("attributes").and_then(|map| map.get(attribute));
+        return match (fits, own) {
+            (false, _) => Some(format!("{CLEAR} names an attribute that is not of letters and digits alone")),
+            (true, Some(_)) => Some(declared(name)),
+            (true, None) => None,
+        };
+    }
+    match FIELDS.iter().find(|field| field.name == name) {
+        Some(field) if !field.is_clearable() => Some(format!("{name} cannot be cleared")),
+        Some(field) => own.contains_key(field.name).then(|| declared(name)),
+        None => Some(format!("{CLEAR}: {}", unknown(name))),
+    }
+}
+
+/// Whether a user is its own manager.
+fn manager_problem(row: &DesiredRow) -> Option<String> {
+    let is_self = match row.manager()? {
+        ManagerRef::Username(username) => fold(&username) == row.key(),
+        ManagerRef::Email(email) => email.to_lowercase() == row.email,
+        ManagerRef::Id(_) => false,
+    };
+    is_self.then(|| "manager is the user itself; name another one, or clear it in this row".to_owned())
 }
 
 fn contradictions(fields: &Fields) -> Vec<String> {
@@ -254,7 +327,7 @@ impl Shape {
             Self::Moment => "a date and time such as 2027-01-04T09:00:00Z",
             Self::Attributes => "a map of names and texts",
             Self::List { .. } | Self::OneObject(_) => "a list",
-            Self::Object(_) => "an object",
+            Self::Object(_) | Self::Reference(_) => "an object",
         }
     }
 }
@@ -298,7 +371,7 @@ mod tests {
                 "users[1] 'x': sudo is not true or false",
                 "users[1] 'x': username is missing; every user needs one",
                 "users[2] 'b b': externalPasswordExpirationDate is not a date and time such as 2027-01-04T09:00:00Z",
-                "users[2] 'b b': manager cannot be declared in a row",
+                "users[2] 'b b': manager is not an object",
                 "users[2] 'b b': username is not a username: printable ASCII without blanks",
                 "users[2] 'b b': state and suspended contradict each other; leave suspended out",
                 "users[2] 'b b': mfa takes exclusionDays (staged users) or exclusionUntil (activated users), not both",

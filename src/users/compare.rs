@@ -67,7 +67,7 @@ pub fn difference(wanted: &Wanted<'_>, live: &Map<String, Value>) -> Difference 
         let now = live.get(field.api);
         match (field.name, wanted.row.fields.get(field.name)) {
             ("attributes", declared) => attributes(wanted.row, declared, now, &mut found),
-            ("manager", Some(_)) => {
+            (_, Some(_)) if field.is_reference() => {
                 if let Some(id) = wanted.manager.filter(|id| reference(now) != Some(*id)) {
                     found.set(field, Value::from(id));
                 }
@@ -93,8 +93,12 @@ pub fn difference(wanted: &Wanted<'_>, live: &Map<String, Value>) -> Difference 
             }
             (_, None) => {}
         }
-        if wanted.row.clear.iter().any(|name| name == field.name) && !is_empty(now) {
-            found.set(field, cleared(field));
+        if field.name != "attributes" && wanted.row.clear.iter().any(|name| name == field.name) {
+            let unseen = field.is_unseen() && now.is_none();
+            let empty = if unseen { wanted.purpose == Purpose::Verify } else { is_empty(now) };
+            if !empty {
+                found.set(field, cleared(field));
+            }
         }
     }
     found.fields.sort();
@@ -104,10 +108,14 @@ pub fn difference(wanted: &Wanted<'_>, live: &Map<String, Value>) -> Difference 
 /// The value that empties a field.
 fn cleared(field: &Field) -> Value {
     match field.shape {
-        _ if field.name == "manager" => Value::Null,
         Shape::Text { .. } | Shape::Choice(_) => Value::from(""),
         Shape::List { .. } | Shape::Attributes => Value::Array(Vec::new()),
-        Shape::Flag | Shape::Number | Shape::Moment | Shape::Object(_) | Shape::OneObject(_) => Value::Null,
+        Shape::Flag
+        | Shape::Number
+        | Shape::Moment
+        | Shape::Object(_)
+        | Shape::OneObject(_)
+        | Shape::Reference(_) => Value::Null,
     }
 }
 
@@ -128,9 +136,12 @@ fn same(field: &Field, declared: &Value, now: Option<&Value>) -> bool {
             Value::Array(list) => list.len() == 1 && list.iter().all(|one| members(fields, declared, one)),
             one => members(fields, declared, one),
         },
-        Shape::Text { .. } | Shape::Flag | Shape::Number | Shape::Choice(_) | Shape::Attributes => {
-            declared == now
-        }
+        Shape::Text { .. }
+        | Shape::Flag
+        | Shape::Number
+        | Shape::Choice(_)
+        | Shape::Attributes
+        | Shape::Reference(_) => declared == now,
     }
 }
 

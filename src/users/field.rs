@@ -55,6 +55,8 @@ pub enum Shape {
     /// A list here of at most one object, the object itself in a bulk request: the vendor describes
     /// it so for bulk requests, as a list for V1; a list can grow once the vendor is clear.
     OneObject(&'static [Field]),
+    /// Another user: an object here that names it by exactly one of these, the user's id in a bulk request.
+    Reference(&'static [Field]),
 }
 
 /// Which texts a text field takes.
@@ -170,6 +172,12 @@ impl Field {
         self.in_row()
             && !matches!(self.name, "username" | "email")
             && !matches!(self.shape, Shape::Flag | Shape::Choice(_))
+    }
+
+    /// Whether it names another user, who must be known before it can be sent.
+    #[must_use]
+    pub fn is_reference(&self) -> bool {
+        matches!(self.shape, Shape::Reference(_))
     }
 
     /// Whether bulk create takes it.
@@ -378,7 +386,7 @@ pub const FIELDS: &[Field] = &[
     shaped(
         "manager",
         "manager",
-        Shape::Object(MANAGER),
+        Shape::Reference(REFERENCE),
         "The user's manager, by exactly one of id, username and email; a user of the same list is created first.",
     ),
     text("password", "password", "The password.").not_yet(),
@@ -392,11 +400,14 @@ pub const FIELDS: &[Field] = &[
 const SSH_KEY: &[Field] =
     &[text("name", "name", "Name of the key."), text("publicKey", "public_key", "The key.")];
 
-const MANAGER: &[Field] = &[
-    text("id", "id", "JumpCloud's id of the manager."),
-    text("username", "username", "The manager's username.").form(Form::Username),
-    text("email", "email", "The manager's e-mail address.").form(Form::Email),
+const REFERENCE: &[Field] = &[
+    sized("id", "id", 64, "JumpCloud's id of that user."),
+    text("username", "username", "That user's username, in any case.").form(Form::Username),
+    text("email", "email", "That user's e-mail address, in any case.").form(Form::Email),
 ];
+
+/// Most fields that one row clears.
+pub const MAX_CLEAR: u32 = 100;
 
 /// Most custom attributes of a user.
 pub const MAX_ATTRIBUTES: u32 = 100;
@@ -444,7 +455,7 @@ mod tests {
                     (Some(_), shape) => panic!("{} is {shape:?} here", fact.field),
                 };
                 let expected: &[&str] = match leaf.shape {
-                    Shape::Text { .. } | Shape::Choice(_) => &["string"],
+                    Shape::Text { .. } | Shape::Choice(_) | Shape::Reference(_) => &["string"],
                     Shape::Moment => &["date-time", "string"],
                     Shape::Flag => &["boolean"],
                     Shape::Number => &["integer"],

@@ -6,13 +6,20 @@
 use schemars::Schema;
 use serde_json::{Value, json};
 
-use super::field::{FIELDS, Field, Form, MAX_ATTRIBUTES, Sent, Shape};
+use super::field::{FIELDS, Field, Form, MAX_ATTRIBUTES, MAX_CLEAR, Sent, Shape};
+use super::row::CLEAR;
+
+/// How another user is named.
+pub(super) const EXACTLY_ONE: &str = "takes exactly one of id, username and email";
 
 /// Schema of `spec.users[]`.
 #[must_use]
 pub fn row() -> Schema {
     let mut schema = object(FIELDS.iter().filter(|f| f.in_row()));
     schema.insert("required".into(), json!(["username", "email"]));
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.insert(CLEAR.into(), clear());
+    }
     schema.insert(
         "x-kubernetes-validations".into(),
         json!([
@@ -27,6 +34,19 @@ pub fn row() -> Schema {
         ]),
     );
     schema.into()
+}
+
+/// Schema of `spec.users[].clear`.
+fn clear() -> Value {
+    json!({
+        "type": "array",
+        "description": "Fields to be emptied, by their names here; `attributes.NAME` empties one attribute, \
+            `attributes` all that are not declared. What the template declares is taken back for this user. A field \
+            that the row itself declares cannot be cleared; username, email, states and flags cannot at all.",
+        "maxItems": MAX_CLEAR,
+        "x-kubernetes-list-type": "atomic",
+        "items": {"type": "string", "minLength": 1, "maxLength": 128},
+    })
 }
 
 /// Schema of `spec.template`.
@@ -71,6 +91,15 @@ fn property(field: &Field) -> Value {
             "items": object(item.iter()),
         }),
         Shape::Object(fields) => Value::Object(object(fields.iter())),
+        Shape::Reference(fields) => {
+            let mut schema = object(fields.iter());
+            let rule = json!({
+                "rule": "[has(self.id), has(self.username), has(self.email)].filter(x, x).size() == 1",
+                "message": EXACTLY_ONE,
+            });
+            schema.insert("x-kubernetes-validations".into(), json!([rule]));
+            Value::Object(schema)
+        }
         Shape::OneObject(item) => json!({
             "type": "array",
             "maxItems": 1,

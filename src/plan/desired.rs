@@ -76,16 +76,18 @@ pub fn desired(spec: &JumpCloudUserBatchSpec, object_bytes: usize) -> Desired {
     }
 }
 
-/// The most that records of these users can take: each is in `inventory` or in `failures`, and may be
-/// in a submission at the same time; there it stands as a member and, at worst, as missing.
+/// The most that records of these users can take: each may be in `inventory`, in `failures` and in a
+/// submission at the same time; there it stands as a member and, at worst, as missing or incomplete.
 fn records_bytes(rows: &[DesiredRow]) -> usize {
-    /// A failure with all its fields; an inventory entry is smaller.
+    /// A failure with all its fields.
     const FAILURE: usize = 260;
-    /// Row hash, identity and punctuation in a submission.
-    const MEMBER: usize = 48;
+    /// An entry of the inventory: id, hash, state, result.
+    const ENTRY: usize = 160;
+    /// Row hash, identity, id and punctuation in a submission.
+    const MEMBER: usize = 80;
     /// Everything of a submission but its members; at worst one of a single member per user.
     const SUBMISSION: usize = 16 * 1024;
-    rows.iter().map(|row| 3 * row.username.len() + FAILURE + MEMBER).sum::<usize>() + SUBMISSION
+    rows.iter().map(|row| 5 * row.username.len() + FAILURE + ENTRY + MEMBER).sum::<usize>() + SUBMISSION
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub struct Entry {
     /// The declared state that is applied.
     pub state: Option<String>,
     /// One of the words of [`result`]; none means created.
-    pub result: Option<&'static str>,
+    pub result: Option<String>,
 }
 
 impl Entry {
@@ -174,7 +174,12 @@ impl Draft {
             }
             Fate::Updated { id, live_state, applied } => {
                 let entry = self.entry(&key, &settled.username, id);
-                self.apply(Entry { result: Some(result::UPDATED), ..entry }, settled, applied, now);
+                self.apply(
+                    Entry { result: Some(result::UPDATED.to_owned()), ..entry },
+                    settled,
+                    applied,
+                    now,
+                );
                 let news = self.news.entry(key).or_default();
                 news.job_id = job_id;
                 news.live_state.clone_from(live_state);
@@ -203,9 +208,11 @@ impl Draft {
                 let sends = failure.unknown_sends.unwrap_or(0) + 1;
                 failure.reason = reason::SUBMISSION_UNKNOWN.to_owned();
                 failure.unknown_sends = Some(sends);
-                failure.unknown_time.get_or_insert_with(|| request.intent_time.to_string());
+                if request.operation == Operation::Create {
+                    failure.unknown_time.get_or_insert_with(|| request.intent_time.to_string());
+                }
                 failure.retry_time = (sends < 2).then(|| now.to_string());
-                let message = if sends < 2 { messages::UNKNOWN_ONCE } else { messages::SUBMISSION_UNKNOWN };
+                let message = messages::unknown(request.operation, sends < 2);
                 self.news.insert(
                     key,
                     News {
@@ -241,7 +248,8 @@ impl Draft {
         failure.reason = reason::FIELD_NOT_TAKEN.to_owned();
         failure.attempts = (failure.attempts + 1).min(TAKEN_WITHIN);
         let last = failure.attempts >= TAKEN_WITHIN;
-        failure.retry_time = (!last).then(|| now.to_string());
+        // Looked at again before it is sent again: a search may show an update late.
+        failure.retry_time = (!last).then(|| after(now, backoff(failure.attempts)).to_string());
         let message = if last { messages::not_taken(fields) } else { messages::not_taken_yet(fields) };
         let news = self.news.entry(fold(username)).or_default();
         news.reason = Some(reason::FIELD_NOT_TAKEN);
@@ -264,7 +272,7 @@ impl Draft {
             hash: entry.hash,
             state: entry.state,
             removal_time: None,
-            result: entry.result.map(str::to_owned),
+            result: entry.result,
             other: BTreeMap::new(),
         };
         match at.and_then(|at| self.status.inventory.get_mut(at)) {
@@ -280,6 +288,7 @@ impl Draft {
         Entry {
             hash: known.map(|known| known.hash.clone()).unwrap_or_default(),
             state: known.and_then(|known| known.state.clone()),
+            result: known.and_then(|known| known.result.clone()),
             ..Entry::of(username, id)
         }
     }

@@ -2,6 +2,7 @@
 //! changes by itself, so that repeating a decision writes nothing.
 
 use super::claims::Holder;
+use crate::api::submission::Operation;
 
 /// A username or e-mail address that belongs to somebody else.
 #[must_use]
@@ -92,9 +93,11 @@ pub fn update_timed_out(job: &str) -> String {
     format!("job {job} did not end within jobTimeout and the user does not have the declared values")
 }
 
-/// The outcome of an update is unknown and the user does not have its values.
-pub const UPDATE_UNKNOWN: &str =
-    "a request with this user got no answer and the values are not there; sent again";
+/// An update job that ended without a word about this user.
+#[must_use]
+pub fn update_unreported(job: &str) -> String {
+    format!("job {job} did not report this user, and the user does not have the declared values")
+}
 
 /// The process may not write.
 pub const READ_ONLY: &str = "the operator runs with --read-only; users are waiting";
@@ -154,6 +157,22 @@ pub fn job_timed_out(job: &str) -> String {
 #[must_use]
 pub fn not_attributed(job: &str, messages: &str) -> String {
     format!("job {job} failed rows without naming their users: {messages}")
+}
+
+/// The outcome of one request with a user, or of two, could not be found out.
+#[must_use]
+pub fn unknown(operation: Operation, sent_again: bool) -> &'static str {
+    match (operation, sent_again) {
+        (Operation::Create, true) => UNKNOWN_ONCE,
+        (Operation::Create, false) => SUBMISSION_UNKNOWN,
+        (Operation::Update, true) => {
+            "a request with this user got no answer and the values are not there; sent again"
+        }
+        (Operation::Update, false) => {
+            "two requests with this user got no answer and the values are not there; check JumpCloud, then set \
+             annotation jumpcloud-operator.dev/retry-failed"
+        }
+    }
 }
 
 /// The outcome of two requests could not be found out.

@@ -50,8 +50,8 @@ pub enum Need {
         id: String,
         /// JumpCloud's state.
         live_state: Option<String>,
-        /// Whether a repair brought the values.
-        repaired: bool,
+        /// Whether an earlier request brought the values.
+        sent: bool,
     },
     /// Found, and ours from now on.
     Take {
@@ -264,7 +264,7 @@ impl User<'_> {
         let tried = failure.filter(|f| f.reason == reason::FIELD_NOT_TAKEN).map_or(0, |f| f.attempts);
         let repaired = matches!(self.repaired, Some(Repaired::Done));
         if left.is_empty() {
-            return Need::Same { id, live_state: user.state.clone(), repaired };
+            return Need::Same { id, live_state: user.state.clone(), sent: repaired || failure.is_some() };
         }
         if repaired && tried >= 2 {
             return Need::NotTaken(left.fields);

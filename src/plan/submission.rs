@@ -12,7 +12,6 @@ use super::applied::{Applied, How};
 use super::facts::{By, Facts, Live, Outcome, Read, UserKey};
 use super::identity::identity;
 use super::job;
-use super::messages;
 use super::policy::{Policy, after, before};
 use crate::api::submission::{Operation, Phase, Submission};
 use crate::api::user_status::reason;
@@ -85,7 +84,7 @@ pub enum Fate {
         /// Whether the user may still appear because of this request.
         may_appear: bool,
     },
-    /// Two looks missed it after an unknown outcome.
+    /// The outcome stays unknown: two looks missed the user, or it does not have the values of an update.
     Lost,
     /// The request was refused before anything happened; no attempt is used up.
     Released,
@@ -223,12 +222,7 @@ impl Submission {
             match &applied.how {
                 How::Whole => Fate::Updated { id: user.id.clone(), live_state: user.state.clone(), applied },
                 _ if !same => Fate::Released,
-                How::Part | How::NotTaken(_) => Fate::Failed {
-                    reason: reason::SUBMISSION_UNKNOWN,
-                    message: messages::UPDATE_UNKNOWN.to_owned(),
-                    may_pass: true,
-                    may_appear: false,
-                },
+                How::Part | How::NotTaken(_) => Fate::Lost,
             }
         }))
     }

@@ -57,7 +57,9 @@ pub fn verdict(
     if let Some(version) = foreign(status) {
         return stalled(Reason::NewerVersion, messages::newer_version(version));
     }
-    let in_flight = !status.submissions.is_empty();
+    // A part of a refused request is still to be sent: nothing is under way yet.
+    let under_way = |record: &Recorded| record.known().is_none_or(|s| s.phase != Phase::Rejected);
+    let in_flight = status.submissions.iter().any(under_way);
     let left = outstanding.ready + outstanding.later > 0;
     if in_flight || left {
         if let (Some(theirs), Some(ours)) = (&obstacles.other_organization, &status.organization_id) {

@@ -54,6 +54,8 @@ pub struct Group<'a> {
     pub changes: Vec<Change<'a>>,
     /// Users to be repaired.
     pub repairs: Vec<(&'a DesiredRow, Repair)>,
+    /// Users that were found to be ours, and are compared with their rows once that is written.
+    pub taken: usize,
     /// Users that are sent again later, or wait for their manager.
     pub later: usize,
 }
@@ -68,6 +70,7 @@ impl Group<'_> {
             + self.creations.len()
             + self.changes.len()
             + self.repairs.len()
+            + self.taken
     }
 
     /// Users that nobody has looked at in this pass.
@@ -216,13 +219,13 @@ impl<'a> Sorter<'a> {
                 wakes.push(at);
                 group.later += 1;
             }
-            Need::Same { id, live_state, repaired } => {
+            Need::Same { id, live_state, sent } => {
                 let before = draft.entry(&key, &row.username, &id);
                 let result = match before.result {
                     // Its creation comes to its end only now.
                     result if before.hash.is_empty() => result,
-                    _ if repaired => Some(result::UPDATED),
-                    _ => Some(result::UNCHANGED),
+                    _ if sent => Some(result::UPDATED.to_owned()),
+                    _ => Some(result::UNCHANGED.to_owned()),
                 };
                 draft.own(Entry { result, ..Entry::whole(row, &id) });
                 let news = draft.news.entry(key).or_default();
@@ -233,15 +236,15 @@ impl<'a> Sorter<'a> {
                 let mut reason = None;
                 match why {
                     Taken::AfterUnknown => reason = Some(reason::ADOPTED_AFTER_UNKNOWN),
-                    Taken::Resolved => entry.result = Some(result::ADOPTED),
+                    Taken::Resolved => entry.result = Some(result::ADOPTED.to_owned()),
                     Taken::HandedOver(state) => {
-                        entry.result = Some(result::ADOPTED);
+                        entry.result = Some(result::ADOPTED.to_owned());
                         entry.state = state;
                     }
                 }
                 draft.own(entry);
                 draft.news.insert(key, News { reason, live_state, ..News::default() });
-                group.later += 1;
+                group.taken += 1;
             }
             Need::NotTaken(fields) => draft.not_taken(&row.username, &row.hash, &fields, self.now),
             Need::Refuse { why, message } => {

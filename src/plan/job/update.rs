@@ -57,6 +57,17 @@ pub(super) fn settle(
                 may_pass: true,
                 may_appear: false,
             },
+            // Nobody says that it is over: what is not there may still come.
+            Said::Open | Said::Nothing if matches!(applied.how, How::NotTaken(_)) => Fate::Failed {
+                reason: reason::JOB_TIMED_OUT,
+                message: if ended.gone {
+                    messages::results_gone(job_id)
+                } else {
+                    messages::update_unreported(job_id)
+                },
+                may_pass: true,
+                may_appear: false,
+            },
             Said::Open | Said::Nothing => updated(),
         }
     })

@@ -39,7 +39,7 @@ fn put_key(world: &World, key: &str) {
 }
 
 /// Waits until so many create requests were accepted.
-async fn jobs(world: &World, count: usize) {
+pub async fn jobs(world: &World, count: usize) {
     eventually(&format!("{count} jobs"), PATIENCE, async || {
         let found = world.sim.jobs().len();
         if found >= count { Ok(()) } else { Err(found) }

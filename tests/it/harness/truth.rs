@@ -30,13 +30,21 @@ pub fn assert_true(sim: &Sim, status: &JumpCloudUserBatchStatus) {
                 assert_eq!(live.get(&user.username), user.id.as_ref(), "{user:?}");
                 assert!(made.contains(&user.username), "{user:?} was not made by a job");
             }
+            "Updated" | "Unchanged" | "Adopted" => {
+                assert_eq!(live.get(&user.username), user.id.as_ref(), "{user:?}");
+            }
             "Failed" | "Conflict" => assert!(!made.contains(&user.username), "{user:?} was made by a job"),
             other => panic!("{other} is not final: {user:?}"),
         }
     }
-    let listed: BTreeSet<&String> = status.inventory.iter().map(|entry| &entry.username).collect();
-    let created: BTreeSet<&String> =
-        status.users.iter().filter(|user| user.result == "Created").map(|user| &user.username).collect();
+    let declared = status.inventory.iter().filter(|entry| entry.removal_time.is_none());
+    let listed: BTreeSet<&String> = declared.map(|entry| &entry.username).collect();
+    let created: BTreeSet<&String> = status
+        .users
+        .iter()
+        .filter(|user| ["Created", "Updated", "Unchanged", "Adopted"].contains(&user.result.as_str()))
+        .map(|user| &user.username)
+        .collect();
     if status.users_truncated != Some(true) {
         assert_eq!(listed, created, "inventory and users differ");
     }

@@ -96,6 +96,8 @@ pub struct Request {
     pub usernames: Vec<String>,
     /// User ids of a bulk update, or the one in the path.
     pub ids: Vec<String>,
+    /// Names of the fields in each row of a bulk update, without the id; never their values.
+    pub fields: Vec<Vec<String>>,
     /// The exact values that a search asked for.
     pub asked: Vec<String>,
     /// Usernames in the answer of a list or search.

@@ -75,6 +75,12 @@ impl Call {
             } else {
                 self.id.iter().cloned().collect()
             },
+            fields: if self.route == Route::BulkUpdate {
+                let rows = rows.into_iter().flatten().filter_map(Value::as_object);
+                rows.map(|row| row.keys().filter(|name| *name != "id").cloned().collect()).collect()
+            } else {
+                Vec::new()
+            },
             asked: Vec::new(),
             found: Vec::new(),
             fault: None,

@@ -4,7 +4,7 @@ use super::facts::Live;
 use super::submission::Context;
 use crate::api::submission::Submission;
 use crate::users::compare::{Purpose, Wanted, difference};
-use crate::users::row::{DesiredRow, fold};
+use crate::users::row::fold;
 
 /// How much of its row a user has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,12 +28,6 @@ pub enum How {
     NotTaken(Vec<String>),
 }
 
-/// The state that a row declares.
-#[must_use]
-pub fn declared_state(row: &DesiredRow) -> Option<&str> {
-    row.fields.get("state").and_then(|state| state.as_str())
-}
-
 impl Submission {
     /// Compares a user with the row that this request carried for the member at `index`.
     pub(super) fn applied(&self, index: usize, user: &Live, context: &Context<'_>) -> Applied {
@@ -50,10 +44,7 @@ impl Submission {
             purpose: Purpose::Verify,
         };
         let left = difference(&wanted, &user.fields);
-        let state = match declared_state(declared.row) {
-            Some(_) if left.fields.iter().any(|field| field == "state") => before,
-            state => state.map(str::to_owned),
-        };
+        let state = if left.has_state() { before } else { declared.row.declared_state() };
         let incomplete = self.incomplete.iter().any(|other| fold(other) == name);
         let how = if left.is_empty() && !incomplete {
             How::Whole

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::applied::{Applied, How, declared_state};
+use super::applied::{Applied, How};
 use super::desired::Desired;
 use super::messages;
 use super::policy::after;
@@ -58,11 +58,7 @@ impl Entry {
     /// A user that has everything of its row.
     #[must_use]
     pub fn whole(row: &DesiredRow, id: &str) -> Self {
-        Self {
-            hash: row.hash.clone(),
-            state: declared_state(row).map(str::to_owned),
-            ..Self::of(&row.username, id)
-        }
+        Self { hash: row.hash.clone(), state: row.declared_state(), ..Self::of(&row.username, id) }
     }
 }
 

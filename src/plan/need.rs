@@ -269,7 +269,7 @@ impl User<'_> {
         if repaired && tried >= 2 {
             return Need::NotTaken(left.fields);
         }
-        let ignored = tried > 0 && left.fields.iter().any(|field| field == "state");
+        let ignored = tried > 0 && left.has_state();
         if left.bulk.is_empty() || ignored {
             let mut set = left.bulk;
             set.extend(left.single);

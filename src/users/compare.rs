@@ -25,6 +25,14 @@ pub struct Wanted<'a> {
     pub purpose: Purpose,
 }
 
+impl Wanted<'_> {
+    /// Whether the older flags have nothing to say: a state is declared, or they say what was applied
+    /// before. Who was suspended or activated by others since stays so.
+    fn is_state_settled(&self) -> bool {
+        self.row.fields.contains_key("state") || self.row.declared_state().as_deref() == self.applied_state
+    }
+}
+
 /// Why a row is compared. It matters for values that answers do not show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -50,6 +58,12 @@ impl Difference {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bulk.is_empty() && self.single.is_empty()
+    }
+
+    /// Whether the user's state is to be set, which bulk jobs are known to ignore.
+    #[must_use]
+    pub fn has_state(&self) -> bool {
+        self.fields.iter().any(|field| matches!(field.as_str(), "state" | "suspended" | "activated"))
     }
 
     fn set(&mut self, field: &Field, value: Value) {
@@ -81,8 +95,8 @@ pub fn difference(wanted: &Wanted<'_>, live: &Map<String, Value>) -> Difference 
                     found.set(field, value);
                 }
             }
-            // The state rules over the older flags.
-            ("suspended" | "activated", Some(_)) if wanted.row.fields.contains_key("state") => {}
+            // The state rules over the older flags; they are a declaration of the state, too.
+            ("suspended" | "activated", Some(_)) if wanted.is_state_settled() => {}
             (_, Some(declared)) => {
                 let value = spelled(field, declared);
                 let unseen = field.is_unseen() && now.is_none();
@@ -319,6 +333,16 @@ mod tests {
         assert_eq!(state("Suspended", Some("Suspended")), None, "changed by hand since");
         assert_eq!(state("Activated", None), None, "has it");
         assert_eq!(state("Staged", None), None);
+    }
+
+    #[test]
+    fn the_older_flags_declare_a_state_as_well() {
+        let live = json!({"state": "SUSPENDED", "suspended": true, "activated": false});
+        let lifts =
+            |applied| compare(json!({"suspended": false}), applied, &live).bulk.get("suspended").cloned();
+        assert_eq!(lifts(None), Some(json!(false)));
+        assert_eq!(lifts(Some("suspended: false")), None, "suspended by somebody else since");
+        assert!(compare(json!({"activated": true}), Some("activated: true"), &live).is_empty());
     }
 
     #[test]

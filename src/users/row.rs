@@ -67,6 +67,21 @@ impl DesiredRow {
             .or_else(|| text("email").map(ManagerRef::Email))
     }
 
+    /// What the row declares of the user's state: by `state`, else by the older flags. It is written
+    /// again only when this changes.
+    #[must_use]
+    pub fn declared_state(&self) -> Option<String> {
+        if let Some(state) = self.fields.get("state").and_then(Value::as_str) {
+            return Some(state.to_owned());
+        }
+        let flags = ["suspended", "activated"].into_iter().filter_map(|name| {
+            let value = self.fields.get(name)?.as_bool()?;
+            Some(format!("{name}: {value}"))
+        });
+        let flags: Vec<String> = flags.collect();
+        (!flags.is_empty()).then(|| flags.join(", "))
+    }
+
     /// Whether the row declares a field that bulk create does not take.
     #[must_use]
     pub fn needs_update_after_create(&self) -> bool {

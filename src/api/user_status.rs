@@ -86,6 +86,11 @@ pub struct InventoryEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub state: Option<String>,
+    /// Hash of the row of which a job has applied all that jobs take, while fields are left that need
+    /// requests of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub sent: Option<String>,
     /// Since when the list does not have the user any more: it is ours in name only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]

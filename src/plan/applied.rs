@@ -24,6 +24,8 @@ pub enum How {
     /// missing is found out by a look.
     #[default]
     Part,
+    /// All that jobs take; the rest is still to be set by requests of its own.
+    AllButSingle,
     /// JumpCloud kept other values of these fields.
     NotTaken(Vec<String>),
 }
@@ -48,8 +50,10 @@ impl Submission {
         let incomplete = self.incomplete.iter().any(|other| fold(other) == name);
         let how = if left.is_empty() && !incomplete {
             How::Whole
-        } else if left.bulk.is_empty() || incomplete {
+        } else if incomplete {
             How::Part
+        } else if left.bulk.is_empty() {
+            How::AllButSingle
         } else {
             How::NotTaken(left.fields)
         };

@@ -44,6 +44,8 @@ pub struct Entry {
     pub hash: String,
     /// The declared state that is applied.
     pub state: Option<String>,
+    /// Hash of the row of which jobs have applied all that they take, while something is left.
+    pub sent: Option<String>,
     /// One of the words of [`result`]; none means created.
     pub result: Option<String>,
 }
@@ -228,6 +230,7 @@ impl Draft {
         match &applied.how {
             How::Whole => self.own(Entry { hash: hash.clone(), ..entry }),
             How::Part => self.own(entry),
+            How::AllButSingle => self.own(Entry { sent: Some(hash.clone()), ..entry }),
             How::NotTaken(fields) => {
                 self.put(entry);
                 self.not_taken(username, hash, fields, now);
@@ -267,6 +270,7 @@ impl Draft {
             id: entry.id,
             hash: entry.hash,
             state: entry.state,
+            sent: entry.sent,
             removal_time: None,
             result: entry.result,
             other: BTreeMap::new(),

@@ -222,7 +222,7 @@ impl Submission {
             match &applied.how {
                 How::Whole => Fate::Updated { id: user.id.clone(), live_state: user.state.clone(), applied },
                 _ if !same => Fate::Released,
-                How::Part | How::NotTaken(_) => Fate::Lost,
+                How::Part | How::AllButSingle | How::NotTaken(_) => Fate::Lost,
             }
         }))
     }

@@ -289,7 +289,9 @@ pub const FIELDS: &[Field] = &[
         "state",
         "state",
         Shape::Choice(STATES),
-        "State the user is created with. Undeclared: the organisation's default for the creationSource.",
+        "State the user is created with; written again only when another one is declared, so that nobody who was \
+         activated or suspended since is changed back. Staged is satisfied by every later state. Undeclared: the \
+         organisation's default for the creationSource.",
     ),
     text("firstName", "firstname", "Given name."),
     text("middleName", "middlename", "Middle name."),
@@ -306,14 +308,9 @@ pub const FIELDS: &[Field] = &[
         .row_only(),
     text("alternateEmail", "alternateEmail", "Second e-mail address.").row_only().form(Form::Email),
     sized("managedAppleID", "managedAppleId", 1024, "Managed Apple ID.").row_only(),
-    shaped(
-        "recoveryEmail",
-        "recoveryEmail",
-        Shape::Object(RECOVERY_EMAIL),
-        "Address for account recovery; taken on creation alone.",
-    )
-    .row_only()
-    .only(Sent::Create),
+    shaped("recoveryEmail", "recoveryEmail", Shape::Object(RECOVERY_EMAIL), "Address for account recovery.")
+        .row_only()
+        .only(Sent::Create),
     shaped("addresses", "addresses", Shape::List { max: 10, item: ADDRESS }, "Postal addresses."),
     shaped("phoneNumbers", "phoneNumbers", Shape::List { max: 10, item: PHONE_NUMBER }, "Phone numbers."),
     shaped(
@@ -329,12 +326,12 @@ pub const FIELDS: &[Field] = &[
         "Custom attributes by name; names of letters and digits.",
     ),
     shaped("mfa", "mfa", Shape::Object(MFA), "Multi-factor authentication."),
-    flag("activated", "activated", "Whether the account is active on creation; prefer state.")
+    flag("activated", "activated", "Whether the account is active; prefer state, whose rule holds for it.")
         .only(Sent::Create),
     flag(
         "suspended",
         "suspended",
-        "Whether the account is suspended; prefer state, which it must not contradict.",
+        "Whether the account is suspended; prefer state, whose rule holds for it and which it must not contradict.",
     ),
     flag("accountLocked", "account_locked", "Whether the account is locked."),
     flag("allowPublicKey", "allow_public_key", "Whether the user may log in with an SSH key."),

@@ -124,9 +124,11 @@ impl Field {
         if self.name != self.api {
             text.push_str(&format!(" JumpCloud's name: {}.", self.api));
         }
-        if self.sent == Sent::Create {
-            text.push_str(" Sent on creation alone.");
-        }
+        text.push_str(match self.sent {
+            Sent::Both => "",
+            Sent::Create => " Sent on creation; an edit is one V1 request.",
+            Sent::Update => " Sent by an update once the user exists.",
+        });
         text
     }
 }

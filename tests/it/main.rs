@@ -24,4 +24,6 @@ mod limits;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
+mod series;
+#[cfg(test)]
 mod update;

@@ -9,7 +9,8 @@ use crate::jumpcloud::wire::{LiveUser, RowStatus, WorkResult};
 use crate::plan::facts::{By, Facts, Live, Repair, Repaired, Row, UserKey, Word};
 use crate::users::row::{ManagerRef, fold};
 
-/// Looks users up.
+/// Looks users up. A user that is ours and that the search does not show is asked for by itself: what
+/// follows from its absence is a new creation, and a search may be behind.
 ///
 /// # Errors
 /// The client's.
@@ -32,7 +33,14 @@ pub async fn users(
     }
     // All fields: what a request did is seen by comparing.
     let found = client.search_users(&UserSearch::new(wanted)).await?;
-    let live: Vec<Live> = found.into_iter().map(live).collect();
+    let mut live: Vec<Live> = found.into_iter().map(live).collect();
+    for key in keys {
+        if let By::Id(id) = &key.by
+            && !live.iter().any(|user| user.id == *id)
+        {
+            live.extend(client.get_user(id).await?.map(self::live));
+        }
+    }
     facts.looked_up(keys, &live, now());
     Ok(())
 }

@@ -182,7 +182,13 @@ impl Draft {
                 news.job_id = job_id;
                 news.live_state.clone_from(live_state);
             }
-            Fate::Conflict => self.conflict(&settled.username, &settled.hash, job_id),
+            Fate::Conflict => {
+                self.conflict(&settled.username, &settled.hash, job_id);
+                // It may belong to a user of a request that is still open: a look tells once that has ended.
+                if !self.status.submissions.is_empty() {
+                    self.failure(&settled.username, &settled.hash).retry_time = Some(now.to_string());
+                }
+            }
             Fate::Failed { reason, message, may_pass, may_appear } => {
                 let failure = self.failure(&settled.username, &settled.hash);
                 failure.reason = (*reason).to_owned();

@@ -1,5 +1,7 @@
 //! What one user needs. No batches, no I/O.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -12,7 +14,7 @@ use super::submission::created_since;
 use crate::api::user_status::{Failure, InventoryEntry, reason};
 use crate::users::compare::{Difference, Purpose, Wanted, difference};
 use crate::users::protected::is_protected;
-use crate::users::row::{DesiredRow, ManagerRef};
+use crate::users::row::{DesiredRow, ManagerRef, fold};
 
 /// What one user needs next.
 #[derive(Clone, PartialEq)]
@@ -73,8 +75,8 @@ pub enum Need {
     },
     /// To be sent again, later.
     Later(Timestamp),
-    /// The manager is still to be created.
-    AwaitManager,
+    /// Another user's request comes first: its manager's, or that of a user whose address it declares.
+    AwaitOther,
     /// Part of a request under way.
     InFlight,
     /// Ours, as declared.
@@ -116,6 +118,8 @@ pub struct Around<'a> {
     pub names: &'a std::collections::BTreeMap<&'a str, &'a str>,
     /// Whether some of them have left the list: a new row may be one of these, renamed.
     pub some_left: bool,
+    /// Users that requests under way have, by folded username.
+    pub in_flight: &'a BTreeSet<String>,
     /// Other objects.
     pub claims: &'a Claims,
     /// Globs of protected usernames.
@@ -187,6 +191,11 @@ impl User<'_> {
         if let Some(before) = before {
             return refuse(reason::ALREADY_EXISTS, messages::renamed(&self.row.username, before));
         }
+        // Whose it is, and so whether this one is the same user renamed, shows when that request has ended.
+        let other = |user: &&Live| fold(&user.username) != self.row.key();
+        if look.found.iter().filter(other).any(|user| around.in_flight.contains(&fold(&user.username))) {
+            return Need::AwaitOther;
+        }
         let owner = |user: &Live| around.claims.owners.get(&user.id);
         if let Some(claim) = look.found.iter().filter_map(owner).find(|claim| claim.hold == Hold::Wanted) {
             return self.elsewhere(claim);
@@ -194,7 +203,7 @@ impl User<'_> {
         let take = |user: &Live, why| Need::Take { id: user.id.clone(), live_state: user.state.clone(), why };
         let handed = look.found.iter().find_map(|user| {
             let claim = owner(user).filter(|claim| claim.hands_over)?;
-            let same = crate::users::row::fold(&user.username) == self.row.key();
+            let same = fold(&user.username) == self.row.key();
             same.then(|| take(user, Taken::HandedOver(claim.state.clone())))
         });
         let declared = identity("", &self.row.username, &self.row.email);
@@ -217,7 +226,7 @@ impl User<'_> {
             None => Need::Create { manager: None, incomplete: second_part },
             Some(Manager::Known(id)) => Need::Create { manager: Some(id), incomplete: second_part },
             Some(Manager::InCircle) => Need::Create { manager: None, incomplete: true },
-            Some(Manager::Awaited) => Need::AwaitManager,
+            Some(Manager::Awaited) => Need::AwaitOther,
             Some(Manager::Unread(reference)) => Need::Manager(reference),
             Some(Manager::Nobody(kind)) => {
                 refuse(reason::MANAGER_NOT_FOUND, messages::manager_not_found(kind))
@@ -243,7 +252,7 @@ impl User<'_> {
         let manager = match around.managers.of(self.row) {
             None => None,
             Some(Manager::Known(id)) => Some(id),
-            Some(Manager::Awaited | Manager::InCircle) => return Need::AwaitManager,
+            Some(Manager::Awaited | Manager::InCircle) => return Need::AwaitOther,
             Some(Manager::Unread(reference)) => return Need::Manager(reference),
             Some(Manager::Nobody(kind)) => {
                 return refuse(reason::MANAGER_NOT_FOUND, messages::manager_not_found(kind));

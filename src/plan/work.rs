@@ -152,6 +152,7 @@ impl<'a> Sorter<'a> {
         let around = Around {
             names: &names,
             some_left: known.inventory.values().any(|entry| entry.removal_time.is_some()),
+            in_flight: &known.in_flight,
             claims: &self.facts.claims,
             protected: &self.facts.protected,
             managers: &managers,
@@ -254,7 +255,7 @@ impl<'a> Sorter<'a> {
                 group.later += 1;
                 wakes.push(at);
             }
-            Need::AwaitManager => group.later += 1,
+            Need::AwaitOther => group.later += 1,
             Need::InFlight | Need::Owned | Need::Held => {}
         }
     }

@@ -22,8 +22,14 @@ mod lease;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod poison;
+#[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod series;
+#[cfg(test)]
+mod strange;
+#[cfg(test)]
+mod unknown;
 #[cfg(test)]
 mod update;

@@ -53,6 +53,11 @@ pub const FRAGILE: &[(&str, &str)] = &[
 /// The flags of the command line where a test says nothing.
 pub const DEFAULTS: &[(&str, &str)] = &[("--secret-poll-interval", "1s")];
 
+/// Flags with one of them set to another value.
+pub fn but<'a>(flags: &[(&'a str, &'a str)], flag: &'a str, value: &'a str) -> Vec<(&'a str, &'a str)> {
+    flags.iter().copied().filter(|(name, _)| *name != flag).chain([(flag, value)]).collect()
+}
+
 impl Operator {
     /// Starts one for `namespace`. `replica` tells logs apart.
     pub fn start(namespace: &str, replica: &str, api_url: &str, flags: &[(&str, &str)]) -> Self {

@@ -51,7 +51,7 @@ pub struct JumpCloudConnectionSpec {
     /// Globs (`*`, `?`) on usernames, without regard to case: users that nobody updates, suspends,
     /// schedules or deletes through this connection. Such a change ends as UserProtected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 100), inner(length(min = 1, max = 256)))]
+    #[schemars(length(max = 100), inner(length(min = 1, max = 256), regex(pattern = r"^[!-~]+$")))]
     pub protected_users: Vec<String>,
     /// Emergency stop: nothing is written through this connection, whoever asks. Running jobs are
     /// still followed.

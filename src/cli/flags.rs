@@ -30,7 +30,7 @@ pub struct RunArgs {
     #[arg(long, env = "JUMPCLOUD_OPERATOR_ALLOWED_API_URL", value_delimiter = ',')]
     pub(super) allowed_api_url: Vec<String>,
     /// Nothing is written to JumpCloud: running jobs are followed, everything else waits.
-    #[arg(long, env = "JUMPCLOUD_OPERATOR_READ_ONLY", default_value_t = false)]
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_READ_ONLY", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub(super) read_only: bool,
     /// Whether replicas agree on one that acts.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set)]

@@ -76,18 +76,24 @@ pub fn desired(spec: &JumpCloudUserBatchSpec, object_bytes: usize) -> Desired {
     }
 }
 
-/// The most that records of these users can take: each may be in `inventory`, in `failures` and in a
-/// submission at the same time; there it stands as a member and, at worst, as missing or incomplete.
+/// The most that records of these users can take. Of a user that is being created: a failure, and in a
+/// submission a member that is missing and incomplete, too. Of one that is being updated: an entry of the
+/// inventory, a failure, and a member with its id.
 fn records_bytes(rows: &[DesiredRow]) -> usize {
     /// A failure with all its fields.
     const FAILURE: usize = 260;
     /// An entry of the inventory: id, hash, state, result.
     const ENTRY: usize = 160;
-    /// Row hash, identity, id and punctuation in a submission.
-    const MEMBER: usize = 80;
+    /// Row hash, identity and punctuation in a submission.
+    const MEMBER: usize = 56;
+    /// JumpCloud's id in a submission.
+    const ID: usize = 28;
     /// Everything of a submission but its members; at worst one of a single member per user.
     const SUBMISSION: usize = 16 * 1024;
-    rows.iter().map(|row| 5 * row.username.len() + FAILURE + ENTRY + MEMBER).sum::<usize>() + SUBMISSION
+    let created = |name: usize| 4 * name + FAILURE + MEMBER;
+    let updated = |name: usize| 3 * name + FAILURE + ENTRY + MEMBER + ID;
+    let most = |row: &DesiredRow| created(row.username.len()).max(updated(row.username.len()));
+    rows.iter().map(most).sum::<usize>() + SUBMISSION
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! The API server refuses most of it before; but a manifest can be checked without one (`validate`),
 //! and uniqueness over a list is beyond CEL. No message holds a value other than a username.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
@@ -215,17 +215,11 @@ fn clear_problems(own: &Fields) -> Vec<String> {
     if names.len() > MAX_CLEAR as usize {
         messages.push(format!("{CLEAR} has {} names, at most {MAX_CLEAR}", names.len()));
     }
-    let mut seen = BTreeSet::new();
     for (index, name) in names.iter().enumerate() {
-        let Some(name) = name.as_str() else {
-            messages.push(format!("{CLEAR}[{index}] is not a text"));
-            continue;
-        };
-        if !seen.insert(name) {
-            messages.push(format!("{CLEAR} names {} twice", shown(name)));
-            continue;
+        match name.as_str() {
+            None => messages.push(format!("{CLEAR}[{index}] is not a text")),
+            Some(name) => messages.extend(clear_problem(own, name)),
         }
-        messages.extend(clear_problem(own, name));
     }
     messages
 }

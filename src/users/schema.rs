@@ -38,6 +38,9 @@ pub fn row() -> Schema {
 
 /// Schema of `spec.users[].clear`.
 fn clear() -> Value {
+    let names: Vec<&str> =
+        FIELDS.iter().filter(|field| field.is_clearable()).map(|field| field.name).collect();
+    let pattern = format!(r"^({}|attributes\.[A-Za-z0-9]+)$", names.join("|"));
     json!({
         "type": "array",
         "description": "Fields to be emptied, by their names here; `attributes.NAME` empties one attribute, \
@@ -45,7 +48,7 @@ fn clear() -> Value {
             that the row itself declares cannot be cleared; username, email, states and flags cannot at all.",
         "maxItems": MAX_CLEAR,
         "x-kubernetes-list-type": "atomic",
-        "items": {"type": "string", "minLength": 1, "maxLength": 128},
+        "items": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": pattern},
     })
 }
 

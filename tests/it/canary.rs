@@ -104,7 +104,7 @@ async fn neither_keys_nor_addresses_leave_their_place() {
     doubled[1]["email"] = doubled[0]["email"].clone();
     world.apply_batch("doubled", &json!({"users": doubled}));
     world.reason("rows", "PartiallyFailed").await;
-    world.reason("refused", "Failed").await;
+    world.reason("refused", "PartiallyFailed").await;
     world.reason("lost", "Succeeded").await;
     world.reason("taken", "UserConflict").await;
     world.reason("doubled", "InvalidSpec").await;

@@ -21,6 +21,7 @@ const HTTPS: &str = "apiURL is https; plain http is taken for loopback addresses
 const MAX_USERS: &str = "users takes at most 500 users; split the list over several objects";
 const IMMUTABLE: &str = "connectionRef cannot change; make a new object for another connection";
 const TIMEOUT: &str = "jobTimeout is between 1s and 8760h";
+const REFERENCE: &str = "takes exactly one of id, username and email";
 const STATE: &str = "state and suspended contradict each other; leave suspended out";
 const MFA: &str = "mfa takes exclusionDays (staged users) or exclusionUntil (activated users), not both";
 
@@ -87,6 +88,12 @@ fn rules() -> Vec<Case> {
         (json!({"mfa": {"exclusion": true, "exclusionDays": 3}}), None),
         (json!({"mfa": {"exclusion": true, "exclusionUntil": "2027-01-04T09:00:00Z"}}), None),
         (json!({"mfa": {"exclusionDays": 3, "exclusionUntil": "2027-01-04T09:00:00Z"}}), Some(MFA)),
+        (json!({"manager": {"username": "grace"}}), None),
+        (json!({"manager": {"email": "grace@example.com"}}), None),
+        (json!({"manager": {"username": "grace", "email": "grace@example.com"}}), Some(REFERENCE)),
+        (json!({"manager": {}}), Some(REFERENCE)),
+        (json!({"clear": ["location", "manager", "attributes.team"]}), None),
+        (json!({"clear": ["sudo"]}), Some("spec.users[0].clear[0]")),
         (json!({"password": "secret"}), Some("unknown field \"spec.users[0].password\"")),
     ] {
         cases.push(ruled(Kind::Batch, row(extra), message));

@@ -16,12 +16,12 @@ use crate::harness::wait::eventually;
 use crate::harness::world::{PATIENCE, World};
 
 /// The message of Ready.
-fn message(status: &JumpCloudUserBatchStatus) -> &str {
+pub fn message(status: &JumpCloudUserBatchStatus) -> &str {
     &status.conditions.iter().find(|c| c.type_ == "Ready").expect("Ready is always there").message
 }
 
 /// Asserts that a text has all these words.
-fn says(text: &str, words: &[&str]) {
+pub fn says(text: &str, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "'{word}' is not in: {text}");
     }
@@ -61,7 +61,7 @@ async fn succeeds_without_an_attempt(world: &World, name: &str) -> JumpCloudUser
 }
 
 /// Sets an annotation of ours on a batch.
-fn annotate(world: &World, name: &str, annotation: &str, value: &str) {
+pub fn annotate(world: &World, name: &str, annotation: &str, value: &str) {
     let pair = format!("jumpcloud-operator.dev/{annotation}={value}");
     world.kubectl(&["annotate", "--overwrite", "jumpclouduserbatch", name, &pair]);
 }

@@ -26,6 +26,8 @@ mod poison;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
+mod restraint;
+#[cfg(test)]
 mod series;
 #[cfg(test)]
 mod strange;

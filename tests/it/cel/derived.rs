@@ -181,7 +181,12 @@ fn sample(schema: &Value) -> Value {
                 let name = name.as_str().expect("a name");
                 (name.to_owned(), sample(&schema["properties"][name]))
             });
-            named.collect::<Map<String, Value>>().into()
+            let made: Map<String, Value> = named.collect();
+            // A reference to a user names it in one of three ways.
+            match schema["properties"].get("username") {
+                Some(username) if made.is_empty() => json!({"username": sample(username)}),
+                _ => made.into(),
+            }
         }
         Some("array") => json!([]),
         Some("boolean") => json!(true),
@@ -236,6 +241,10 @@ fn forms(pattern: &str) -> Forms {
                 "a@b@example.com",
                 "a@x..com",
             ],
+        },
+        fields if fields.contains(r"|attributes\.") => Forms {
+            good: |n| format!("attributes.{}", "a".repeat(n - 11)),
+            bad: &["sudo", "username", "unheardOf", "attributes.", "attributes.a b", "location "],
         },
         other => panic!("give samples for the pattern {other}"),
     }

@@ -358,3 +358,6 @@ impl Failure {
         self.unknown_time.as_ref()?.parse().ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

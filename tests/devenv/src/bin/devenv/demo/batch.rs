@@ -50,6 +50,7 @@ pub(super) struct Condition {
 pub(super) struct Counts {
     pub(super) desired: usize,
     pub(super) created: usize,
+    pub(super) updated: usize,
     pub(super) pending: usize,
     pub(super) failed: usize,
     pub(super) conflicts: usize,

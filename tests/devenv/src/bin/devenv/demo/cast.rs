@@ -16,6 +16,9 @@ pub(super) const REFUSED: [(&str, &str); 2] = [
 /// Fails the first time in a way that may pass, and is sent again by itself.
 pub(super) const SECOND_TIME: &str = "hana.takeda";
 
+/// Who moves to another department in the second act.
+pub(super) const MOVED: [&str; 3] = ["bilal.dubois", "oscar.fernandes", "paloma.nguyen"];
+
 /// Users of the create jobs, in order: lists of 100, and later the one that is sent again.
 pub(super) const JOBS: [usize; 4] = [100, 100, 49, 1];
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jumpcloud_sim::ledger::{Cause, Outcome};
+use jumpcloud_sim::ledger::{Cause, Outcome, Request};
 use jumpcloud_sim::{Entry, What};
 use serde_json::Value;
 
@@ -72,6 +72,13 @@ impl Ledger {
     pub(super) fn other_writes(&self) -> usize {
         let requests = self.entries.iter().filter_map(Entry::request);
         requests.filter(|r| r.route.is_mutating() && r.route != jumpcloud_sim::Route::BulkCreate).count()
+    }
+
+    /// Requests that change something and that came after those of `before`.
+    pub(super) fn writes_since(&self, before: &Self) -> Vec<&Request> {
+        let last = before.entries.last().map_or(0, |entry| entry.seq);
+        let new = self.entries.iter().filter(|entry| entry.seq > last).filter_map(Entry::request);
+        new.filter(|request| request.route.is_mutating()).collect()
     }
 
     /// How often jobs have created each user.

@@ -11,6 +11,7 @@
 mod batch;
 mod cast;
 mod check;
+mod edit;
 mod ledger;
 mod narrator;
 mod next;
@@ -78,6 +79,7 @@ fn perform(narrator: &Narrator, stage: &Stage, audience: Audience) -> anyhow::Re
     let ledger = Ledger::read(&stage.simulator)?;
     report::show(narrator, stage, &batch, &ledger)?;
     verdict(narrator, &batch, &ledger)?;
+    edit::play(narrator, stage, &ledger)?;
     next::show(narrator, stage, &ledger, audience);
     Ok(())
 }

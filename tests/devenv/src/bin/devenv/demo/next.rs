@@ -3,6 +3,7 @@
 use super::Audience;
 use super::batch::NAME;
 use super::cast;
+use super::edit;
 use super::ledger::Ledger;
 use super::narrator::Narrator;
 use super::stage::Stage;
@@ -15,7 +16,7 @@ pub(super) fn show(narrator: &Narrator, stage: &Stage, ledger: &Ledger, audience
     let kubectl = control_plane.binaries().kubectl.parent().unwrap_or_else(|| std::path::Path::new("."));
     let conflict = ledger.users().get(cast::CONFLICT).copied().unwrap_or_default().to_owned();
 
-    let [(refused, _), ..] = cast::REFUSED;
+    let [.., (refused, _)] = cast::REFUSED;
     narrator.heading(match audience {
         Audience::Stays => "What to try next, in a second terminal in this folder",
         Audience::Leaves => {
@@ -23,30 +24,48 @@ pub(super) fn show(narrator: &Narrator, stage: &Stage, ledger: &Ledger, audience
         }
     });
     let commands = [
-        ("kubectl, and who it talks to", vec![
-            format!("export KUBECONFIG={}", control_plane.admin_kubeconfig().display()),
-            format!("export PATH={}:$PATH", kubectl.display()),
-        ]),
-        ("everything about one user, in JumpCloud's own words", vec![format!(
-            r#"kubectl get jcub {NAME} -o jsonpath='{{.status.users[?(@.username=="{}")]}}'"#,
-            refused
-        )]),
-        ("mend the two rows that were refused, and watch one more job go out for them", vec![
-            r#"sed -e 's/"10042"/"20064"/' -e 's/, relationships: .*]}/}/' deploy/samples/user-batch.yaml | kubectl apply -f -"#.to_owned(),
-            format!("kubectl get jcub {NAME} --watch"),
-        ]),
-        ("make room for the user in conflict: delete the old one in the simulator, then ask for another look", vec![
-            format!("curl -X DELETE {simulator}/_sim/users/{conflict}"),
-            format!(r#"kubectl annotate jcub {NAME} --overwrite jumpcloud-operator.dev/retry-failed="$(date +%s)""#),
-        ]),
-        ("kill the operator without warning; it is started again here and sends nothing twice", vec![
-            format!("kill -9 {}", operator.process().pid()),
-        ]),
-        ("its metrics, its log, and every request that the simulator got", vec![
-            format!("curl -s http://127.0.0.1:{}/metrics | grep ^jumpcloud_operator", operator.admin()),
-            format!("tail -f {}", operator.log().display()),
-            format!("curl -s {simulator}/_sim/ledger"),
-        ]),
+        (
+            "kubectl, and who it talks to",
+            vec![
+                format!("export KUBECONFIG={}", control_plane.admin_kubeconfig().display()),
+                format!("export PATH={}:$PATH", kubectl.display()),
+            ],
+        ),
+        (
+            "everything about one user, in JumpCloud's own words",
+            vec![format!(
+                r#"kubectl get jcub {NAME} -o jsonpath='{{.status.users[?(@.username=="{}")]}}'"#,
+                refused
+            )],
+        ),
+        (
+            "mend the row that is still refused, and watch one more job go out for it",
+            vec![
+                format!("sed -e 's/, relationships: .*]}}/}}/' {} | kubectl apply -f -", edit::file(stage)),
+                format!("kubectl get jcub {NAME} --watch"),
+            ],
+        ),
+        (
+            "make room for the user in conflict: delete the old one in the simulator, then ask for another look",
+            vec![
+                format!("curl -X DELETE {simulator}/_sim/users/{conflict}"),
+                format!(
+                    r#"kubectl annotate jcub {NAME} --overwrite jumpcloud-operator.dev/retry-failed="$(date +%s)""#
+                ),
+            ],
+        ),
+        (
+            "kill the operator without warning; it is started again here and sends nothing twice",
+            vec![format!("kill -9 {}", operator.process().pid())],
+        ),
+        (
+            "its metrics, its log, and every request that the simulator got",
+            vec![
+                format!("curl -s http://127.0.0.1:{}/metrics | grep ^jumpcloud_operator", operator.admin()),
+                format!("tail -f {}", operator.log().display()),
+                format!("curl -s {simulator}/_sim/ledger"),
+            ],
+        ),
     ];
     for (what, lines) in commands {
         narrator.line(&format!("# {what}"));

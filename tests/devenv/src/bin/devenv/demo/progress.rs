@@ -41,7 +41,12 @@ fn line(batch: &Batch) -> String {
         1 => "1 job under way".to_owned(),
         n => format!("{n} jobs under way"),
     };
-    let amounts = [(counts.created, "created"), (counts.failed, "failed"), (counts.conflicts, "in conflict")];
+    let amounts = [
+        (counts.created, "created"),
+        (counts.updated, "updated"),
+        (counts.failed, "failed"),
+        (counts.conflicts, "in conflict"),
+    ];
     let amounts: Vec<String> =
         amounts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     let mut parts = vec![jobs];

@@ -102,6 +102,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn two_items_of_one_id_are_made_one() {
+        let set = |value: serde_json::Value| value.as_object().cloned().unwrap();
+        let (first, other) = (
+            set(serde_json::json!({"company": "A", "department": "B"})),
+            set(serde_json::json!({"company": "C"})),
+        );
+        let rows = [
+            UpdateRow { id: "1", set: &first },
+            UpdateRow { id: "2", set: &other },
+            UpdateRow { id: "1", set: &other },
+        ];
+        let body: Value = serde_json::from_slice(&update(&rows)).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!([{"id": "1", "company": "C", "department": "B"}, {"id": "2", "company": "C"}])
+        );
+    }
+
+    #[test]
     fn rows_are_spelled_as_jumpcloud_does() {
         let fields = serde_json::json!({
             "username": "ada", "email": "Ada@example.com", "firstName": "Ada", "unixGID": 7, "state": "Staged",

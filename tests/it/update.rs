@@ -1,7 +1,11 @@
 //! Edits of a list whose users exist: the smallest update that brings JumpCloud to it, and nothing else.
 
+use std::time::Duration;
+
+use jumpcloud_operator::api::user_batch::JumpCloudUserBatchStatus;
 use jumpcloud_sim::ledger::Request;
-use jumpcloud_sim::{Route, Settings, Sim};
+use jumpcloud_sim::settings::{Operation, RowFailure};
+use jumpcloud_sim::{Pattern, Route, Settings, Sim};
 use serde_json::{Value, json};
 
 use crate::harness::manifests::users;
@@ -72,7 +76,7 @@ async fn three_changed_users_cost_one_search_one_job_and_one_look() {
     list.reverse();
     world.apply_batch("sales", &json!({"users": list, "batchSize": 7, "retry": {"limit": 1}}));
     world.reason("sales", "Succeeded").await;
-    world.sim.quiet_for(std::time::Duration::from_secs(2), std::time::Duration::from_secs(30)).await.unwrap();
+    world.sim.quiet_for(Duration::from_secs(2), Duration::from_secs(30)).await.unwrap();
     assert_eq!(self::calls(&world.sim, seq).len(), 0, "calls after reordering");
     let writes = world.writes(mark);
     assert_eq!(writes.len(), 1, "{writes:#?}");
@@ -163,6 +167,52 @@ async fn a_state_that_the_job_ignored_is_repaired_and_other_fields_are_reported(
         .filter(|r| r.fields.iter().any(|f| f.contains(&"alternateEmail".to_owned())))
         .count();
     assert_eq!(sent, 2, "sent twice, then it is a person's turn");
+    world.sim.update_settings(|settings| settings.jobs.ignored_fields.clear());
+    super::failures::annotate(&world, "sales", "retry-failed", "1");
+    assert_true(&world.sim, &world.reason("sales", "Succeeded").await);
+    assert_eq!(world.sim.user("s0002").unwrap()["alternateEmail"], "other@canary.example.com");
+}
+
+/// The switches and annotations hold for updates as they do for creations.
+#[tokio::test(flavor = "multi_thread")]
+async fn updates_are_paused_and_tried_again_as_creations_are() {
+    let mut settings = Settings::default();
+    settings.jobs.row_failures = vec![
+        RowFailure { operation: Some(Operation::Update), ..failing("h0000", "internal error") },
+        RowFailure { operation: Some(Operation::Update), ..failing("h0001", "department is invalid") },
+    ];
+    let world = World::new("update-switches", settings).await;
+    let _operator = world.operator(QUICK);
+    let spec = |department: &str, paused: bool| json!({"users": users("h", 3, |_| json!({"department": department})), "paused": paused});
+    world.apply_batch("sales", &spec("one", false));
+    world.reason("sales", "Succeeded").await;
+    world.apply_batch("sales", &spec("two", true));
+    world.reason("sales", "Paused").await;
+    assert!(updates(&world.sim).is_empty(), "an update was sent while paused");
+
+    world.apply_batch("sales", &spec("two", false));
+    let status = world.reason("sales", "Retrying").await;
+    let line = |status: &JumpCloudUserBatchStatus, name: &str| {
+        let line = status.users.iter().find(|user| user.username == name).expect("a line");
+        (line.result.clone(), line.reason.clone().unwrap_or_default())
+    };
+    assert_eq!(line(&status, "h0000"), ("Pending".to_owned(), "Rejected".to_owned()));
+    assert_eq!(line(&status, "h0001"), ("Failed".to_owned(), "Rejected".to_owned()));
+    assert_eq!(line(&status, "h0002"), ("Updated".to_owned(), String::new()));
+    world.sim.update_settings(|settings| settings.jobs.row_failures.clear());
+    // Now, not after the back-off: and the one that failed for good only when asked.
+    super::failures::annotate(&world, "sales", "requested-at", "now");
+    let status = world.reason_within("sales", "PartiallyFailed", Duration::from_secs(8)).await;
+    assert_eq!(line(&status, "h0000").0, "Updated");
+    super::failures::annotate(&world, "sales", "retry-failed", "now");
+    assert_true(&world.sim, &world.reason("sales", "Succeeded").await);
+    assert_eq!(world.sim.user("h0001").expect("the user is there")["department"], "two");
+    let rows: Vec<usize> = updates(&world.sim).iter().map(|request| request.rows).collect();
+    assert_eq!(rows, [3, 1, 1], "nobody is sent again who need not be");
+}
+
+fn failing(username: &str, message: &str) -> RowFailure {
+    RowFailure::new(Pattern::exactly(username).expect("a pattern"), message)
 }
 
 /// Managers of the same list are created first; a circle is closed by a second job.

@@ -28,8 +28,10 @@ fn two_organisations() -> Settings {
 
 /// Asserts that nothing was ever posted to the other organisation.
 fn nothing_posted_to_the_other(world: &World) {
-    for request in world.sim.requests(Route::BulkCreate) {
-        assert_ne!(request.organisation.as_deref(), Some(OTHER), "{request:?}");
+    for route in [Route::BulkCreate, Route::BulkUpdate, Route::UserUpdate] {
+        for request in world.sim.requests(route) {
+            assert_ne!(request.organisation.as_deref(), Some(OTHER), "{request:?}");
+        }
     }
 }
 
@@ -57,6 +59,21 @@ async fn a_batch_stays_in_its_organisation() {
     nothing_posted_to_the_other(&world);
     assert_true(&world.sim, &status);
     assert_single_create(&world.sim, |_| false);
+
+    // The same for an edit.
+    put_key(&world, OTHER_KEY);
+    let mut list = plain_users("u", 30);
+    list[3]["company"] = json!("Example");
+    let spec = json!({"batchSize": 2, "retry": {"limit": 0}, "users": list});
+    // A pass that still has the old key would be right to use it: the Secret is read again after 10 s.
+    tokio::time::sleep(std::time::Duration::from_secs(11)).await;
+    world.apply_batch("sales", &spec);
+    world.reason("sales", "OrgMismatch").await;
+    assert!(world.sim.requests(Route::BulkUpdate).is_empty(), "an update was sent");
+    put_key(&world, DEFAULT_KEY);
+    succeeds_without_an_attempt(&world, "sales").await;
+    nothing_posted_to_the_other(&world);
+    assert_eq!(world.sim.user("u0003").expect("the user is there")["company"], "Example");
 }
 
 #[tokio::test(flavor = "multi_thread")]

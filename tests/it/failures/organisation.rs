@@ -9,7 +9,8 @@ use crate::harness::manifests::{connection, plain_users};
 use crate::harness::operator::QUICK;
 use crate::harness::plane::apply;
 use crate::harness::truth::{assert_single_create, assert_true};
-use crate::harness::world::World;
+use crate::harness::wait::eventually;
+use crate::harness::world::{PATIENCE, World};
 
 const OTHER: &str = "5f0c1d2e3a4b5c6d7e8f9a02";
 const OTHER_KEY: &str = "key-of-another-organisation";
@@ -65,8 +66,14 @@ async fn a_batch_stays_in_its_organisation() {
     let mut list = plain_users("u", 30);
     list[3]["company"] = json!("Example");
     let spec = json!({"batchSize": 2, "retry": {"limit": 0}, "users": list});
-    // A pass that still has the old key would be right to use it: the Secret is read again after 10 s.
-    tokio::time::sleep(std::time::Duration::from_secs(11)).await;
+    // A pass that still has the old key would be right to use it: an edit of the connection has it checked.
+    narrow["spec"]["limits"]["burst"] = json!(5);
+    apply(&narrow.to_string());
+    eventually("the other organisation to be seen", PATIENCE, async || {
+        let id = world.kubectl(&["get", "jcconn", "default", "-o", "jsonpath={.status.organization.id}"]);
+        if id == OTHER { Ok(()) } else { Err(id) }
+    })
+    .await;
     world.apply_batch("sales", &spec);
     world.reason("sales", "OrgMismatch").await;
     assert!(world.sim.requests(Route::BulkUpdate).is_empty(), "an update was sent");

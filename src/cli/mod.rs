@@ -1,10 +1,12 @@
 //! The command line.
 
+pub mod claims;
 pub mod crds;
 pub mod flags;
 pub mod run;
 pub mod schema;
 pub mod validate;
+pub mod yaml;
 
 use clap::{Parser, Subcommand};
 

@@ -93,8 +93,14 @@ fn field_problems(fields: &Fields, may: fn(&Field) -> bool, place: &str) -> Vec<
     messages
 }
 
+/// A name that somebody made up, fit for a message.
+fn shown(name: &str) -> String {
+    let plain: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+    super::clean::without_addresses(&plain)
+}
+
 fn unknown(name: &str) -> String {
-    let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+    let shown = shown(name);
     FIELDS.iter().find(|f| f.in_row() && (f.api == name || f.name.eq_ignore_ascii_case(name))).map_or_else(
         || format!("{shown} is not a field of a user"),
         |field| format!("{shown} is not a field of a user; did you mean {}", field.name),
@@ -156,7 +162,10 @@ fn nested_problems(path: &str, fields: &[Field], map: &Fields, out: &mut Vec<Str
     for (name, value) in map {
         match fields.iter().find(|f| f.name == name) {
             Some(field) => value_problems(&format!("{path}.{name}"), field, value, out),
-            None => out.push(format!("{path} has no such field; it takes {}", names(fields))),
+            None => {
+                let takes = names(fields);
+                out.push(format!("{path}.{} is not a field; it takes {takes}", shown(name)));
+            }
         }
     }
 }
@@ -291,7 +300,7 @@ mod tests {
                 "users[0] 'ada': email is not an e-mail address",
                 "users[0] 'ada': firstname is not a field of a user; did you mean firstName",
                 "users[0] 'ada': unixUID is not a whole number from 1 to 2147483647",
-                "users[1] 'x': addresses[0] has no such field; it takes type, poBox, extendedAddress, \
+                "users[1] 'x': addresses[0].town is not a field; it takes type, poBox, extendedAddress, \
                  streetAddress, locality, region, postalCode, country",
                 "users[1] 'x': addresses[1] is not an object",
                 "users[1] 'x': state is not one of Staged, Activated, Suspended",

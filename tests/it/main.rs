@@ -23,3 +23,5 @@ mod lease;
 mod limits;
 #[cfg(test)]
 mod rest;
+#[cfg(test)]
+mod validate;

@@ -61,7 +61,7 @@ pub struct JumpCloudConnectionSpec {
     pub paused: bool,
 }
 
-/// JumpCloud's regions.
+/// JumpCloud's region: US (console.jumpcloud.com), EU or IN. Neither region nor apiURL means US.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Region {
     /// console.jumpcloud.com

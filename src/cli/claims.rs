@@ -8,6 +8,12 @@ use std::collections::BTreeMap;
 use crate::users::check::Problem;
 use crate::users::row::{DesiredRow, fold};
 
+/// Namespace and connection: users of different ones cannot be told to be the same.
+pub type Place = (String, String);
+
+/// A user by what may not be there twice: the place, the field and its value as it is compared.
+type User<'a> = (&'a Place, &'static str, String);
+
 /// A batch and the users it declares.
 #[derive(Debug)]
 pub struct Claimant {
@@ -15,8 +21,8 @@ pub struct Claimant {
     pub file: String,
     /// How people know it: kind, namespace and name.
     pub object: String,
-    /// Namespace and connection: users of different ones cannot be told to be the same.
-    pub place: (String, String),
+    /// Where its users are.
+    pub place: Place,
     /// Its users.
     pub rows: Vec<DesiredRow>,
 }
@@ -24,7 +30,7 @@ pub struct Claimant {
 /// What is wrong with each later claimant, in order: the index of the claimant and the problem.
 #[must_use]
 pub fn doubles(claimants: &[Claimant]) -> Vec<(usize, Problem)> {
-    let mut first: BTreeMap<(&(String, String), &str, String), (usize, usize)> = BTreeMap::new();
+    let mut first: BTreeMap<User<'_>, (usize, usize)> = BTreeMap::new();
     let mut found = Vec::new();
     for (i, claimant) in claimants.iter().enumerate() {
         for row in &claimant.rows {

@@ -118,7 +118,7 @@ fn walk(path: &str, schema: &Value, value: &Value, found: &mut Vec<Refused>) {
             }
         }
         Value::String(text) => {
-            found.extend(text_problems(schema, text).map(|message| refused(path, message)))
+            found.extend(text_problems(schema, text).map(|message| refused(path, message)));
         }
         Value::Null | Value::Bool(_) => {}
     }

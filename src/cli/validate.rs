@@ -147,13 +147,11 @@ impl Checked {
 
 fn items(mut document: Value) -> Vec<Value> {
     let is_list = document.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
-    match document.get_mut("items").map(Value::take) {
-        Some(Value::Array(items)) if is_list => items.into_iter().flat_map(self::items).collect(),
-        Some(other) => {
-            document["items"] = other;
-            vec![document]
+    match document.get_mut("items") {
+        Some(Value::Array(items)) if is_list => {
+            std::mem::take(items).into_iter().flat_map(self::items).collect()
         }
-        None => vec![document],
+        _ => vec![document],
     }
 }
 

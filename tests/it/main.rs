@@ -14,6 +14,8 @@ mod crash;
 #[cfg(test)]
 mod create;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod harness;
@@ -21,6 +23,8 @@ mod harness;
 mod lease;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod metrics;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]

@@ -254,3 +254,35 @@ fn nothing_was_sent(world: &World) {
         "{requests:?}"
     );
 }
+
+/// Files, standard input, what is no manifest, and wrong usage.
+#[test]
+fn exit_codes_say_what_kind_of_end_it_was() {
+    let dir = plane().scratch().path().join("validate-files");
+    std::fs::create_dir_all(&dir).expect("a folder");
+    let (sound, broken) = (dir.join("sound.yaml"), dir.join("broken.yaml"));
+    std::fs::write(&sound, batch("people", "sales", &json!({"users": plain_users("u", 2)})).to_string())
+        .expect("a file");
+    std::fs::write(&broken, "kind: JumpCloudUserBatch\nspec: [lovelace\n").expect("a file");
+    let run = |arguments: &[&std::path::Path], input: Option<&std::path::Path>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jumpcloud-operator"));
+        command.arg("validate").args(arguments).stdin(std::process::Stdio::null());
+        if let Some(input) = input {
+            command.stdin(std::fs::File::open(input).expect("a file"));
+        }
+        let output = command.output().expect("validate starts");
+        (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+    };
+    let stdin = std::path::Path::new("-");
+    assert_eq!(run(&[&sound], None), (Some(0), String::new()));
+    assert_eq!(run(&[stdin], Some(&sound)), (Some(0), String::new()));
+    assert_eq!(run(&[], None).0, Some(2));
+    let (code, text) = run(&[&broken, &dir.join("none.yaml"), &sound, stdin], Some(&broken));
+    assert_eq!(code, Some(1));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert!(lines[0].ends_with("broken.yaml: file: is not YAML: line 2, column 7"), "{text}");
+    assert!(lines[1].contains("none.yaml: file: cannot be read"), "{text}");
+    assert!(lines[2].starts_with("-: file: is not YAML: line 2"), "{text}");
+    assert!(!text.contains("lovelace"));
+}

@@ -51,7 +51,7 @@ async fn looked_at(world: &World, mark: Mark, batches: &[&str]) {
                 .iter()
                 .any(|r| r.verb == "get" && r.resource == "jumpclouduserbatches" && r.name == **name)
         };
-        if batches.iter().all(|name| seen(name)) { Ok(()) } else { Err(requests.len()) }
+        if batches.iter().all(seen) { Ok(()) } else { Err(requests.len()) }
     })
     .await;
 }

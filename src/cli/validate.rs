@@ -20,6 +20,7 @@ use crate::api::connection::JumpCloudConnectionSpec;
 use crate::api::user_batch::JumpCloudUserBatchSpec;
 use crate::jumpcloud::endpoint::Endpoint;
 use crate::plan::desired::{Desired, desired};
+use crate::users::check::Problem;
 use crate::users::clean;
 
 /// Flags of `validate`.
@@ -176,16 +177,21 @@ fn batch(document: &Value) -> (Vec<String>, Option<Desired>) {
     let said = |rule: &Refused| {
         let place = rule.path.strip_prefix("spec.").unwrap_or_default();
         broken.contains(place)
-            || desired.problems.iter().any(|problem| {
-                // A row is named with its user.
-                problem.place == place
-                    || (problem.message == rule.message
-                        && problem.place.strip_prefix(place).is_some_and(|rest| rest.starts_with(' ')))
-            })
+            || desired.problems.iter().any(|problem| is_about(problem, place, &rule.message))
     };
     let rules = schema::rules(KIND, &json!({"spec": spec}));
     problems.extend(rules.iter().filter(|rule| !said(rule)).map(ruled));
     (problems, Some(desired))
+}
+
+/// Whether a problem says what a rule about `place` says. Rows are named with their users, and fields inside
+/// rows and the template at the beginning of the message.
+fn is_about(problem: &Problem, place: &str, message: &str) -> bool {
+    let (outer, inner) = place.split_once('.').unwrap_or((place, ""));
+    let same_place =
+        problem.place.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+    let of_row = outer.starts_with("users[") || outer == "template";
+    same_place && (!of_row || problem.message == message || problem.message == format!("{inner} {message}"))
 }
 
 fn connection(document: &Value) -> Vec<String> {
@@ -399,6 +405,22 @@ spec: {region: XX}
             ]
         );
         assert_eq!(check_files(&[("a.yaml", &sales), ("b.yaml", &sales)]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_rule_that_a_check_has_told_is_not_told_again() {
+        let of_row = |message: &str| Problem::of_row(3, "ada", message);
+        for (problem, place, message, same) in [
+            (of_row("x and y differ"), "users[3]", "x and y differ", true),
+            (of_row("x and y differ"), "users[33]", "x and y differ", false),
+            (of_row("x takes one"), "users[3].x", "takes one", true),
+            (of_row("y takes one"), "users[3].x", "takes one", false),
+            (Problem::of("template", "x takes one"), "template.x", "takes one", true),
+            (Problem::of("jobTimeout", "is too long"), "jobTimeout", "is at most an hour", true),
+            (Problem::of("users", "are too many"), "users", "takes at most 500", true),
+        ] {
+            assert_eq!(is_about(&problem, place, message), same, "{problem}, {place} {message}");
+        }
     }
 
     #[test]

@@ -93,10 +93,9 @@ fn field_problems(fields: &Fields, may: fn(&Field) -> bool, place: &str) -> Vec<
     messages
 }
 
-/// A name that somebody made up, fit for a message.
+/// A name that a person wrote, fit for a message.
 fn shown(name: &str) -> String {
-    let plain: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    super::clean::without_addresses(&plain)
+    super::clean::without_addresses(&name.chars().filter(|c| !c.is_control()).take(64).collect::<String>())
 }
 
 fn unknown(name: &str) -> String {

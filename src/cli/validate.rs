@@ -191,7 +191,9 @@ fn is_about(problem: &Problem, place: &str, message: &str) -> bool {
     let same_place =
         problem.place.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
     let of_row = outer.starts_with("users[") || outer == "template";
-    same_place && (!of_row || problem.message == message || problem.message == format!("{inner} {message}"))
+    // A rule about a field that has another mistake says nothing new, and may be wrong: it was made for sound ones.
+    let of_field = || problem.message.strip_prefix(inner).is_some_and(|rest| rest.starts_with(' '));
+    same_place && (!of_row || problem.message == message || (!inner.is_empty() && of_field()))
 }
 
 fn connection(document: &Value) -> Vec<String> {
@@ -415,6 +417,8 @@ spec: {region: XX}
             (of_row("x and y differ"), "users[33]", "x and y differ", false),
             (of_row("x takes one"), "users[3].x", "takes one", true),
             (of_row("y takes one"), "users[3].x", "takes one", false),
+            (of_row("x is not an object"), "users[3].x", "takes one", true),
+            (of_row("xx is not an object"), "users[3].x", "takes one", false),
             (Problem::of("template", "x takes one"), "template.x", "takes one", true),
             (Problem::of("jobTimeout", "is too long"), "jobTimeout", "is at most an hour", true),
             (Problem::of("users", "are too many"), "users", "takes at most 500", true),

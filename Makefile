@@ -66,8 +66,9 @@ doc: ## Check the API documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace --locked --document-private-items
 
 .PHONY: generate
-generate: ## Write the files that are generated from the code (crds/)
+generate: ## Write the files that are generated from the code (crds/, docs/reference/)
 	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- crds --dir crds
+	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- reference --dir docs/reference
 
 .PHONY: clean
 clean: ## Remove build results; the cache outside the checkout stays

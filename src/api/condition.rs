@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-/// Most bytes of a condition's message: half of what the conventions allow, in characters of any size.
-pub const MAX_MESSAGE: usize = 16 * 1024 / 4;
+/// Most bytes of a condition's message: half of what the conventions allow.
+pub const MAX_MESSAGE: usize = 16 * 1024;
 
 /// What an object's status comes down to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,70 +30,101 @@ pub enum Standing {
     Stalled,
 }
 
-/// Reasons of conditions. The order of those that need a person is the order in which they are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    /// Everything is as declared.
-    Succeeded,
-    /// Jobs are under way.
-    Progressing,
-    /// A failed step is tried again by itself.
-    Retrying,
-    /// JumpCloud asks for fewer requests.
-    RateLimited,
-    /// The connection is missing or not Ready.
-    ConnectionNotReady,
-    /// A switch says stop.
-    Paused,
-    /// The manifest cannot be acted on.
-    InvalidSpec,
-    /// A Secret or a key of it is missing.
-    SourceNotFound,
-    /// A user exists in JumpCloud and is not ours.
-    UserConflict,
-    /// Some users failed for good.
-    PartiallyFailed,
-    /// All users failed for good.
-    Failed,
-    /// JumpCloud refuses the key.
-    CredentialsRejected,
-    /// Another organisation is behind the connection.
-    OrgMismatch,
-    /// Twice the outcome of a request could not be found out.
-    SubmissionUnknown,
-    /// A newer operator wrote the status.
-    NewerVersion,
+/// Makes [`Reason`] from one list, so that the word, its meaning and the standings it goes with cannot differ.
+macro_rules! reasons {
+    ($($(#[doc = $meaning:literal])+ $name:ident: $($standing:ident),+;)+) => {
+        /// Reasons of conditions. The order of those that need a person is the order in which they are shown.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Reason {
+            $($(#[doc = $meaning])+ $name,)+
+        }
+
+        impl Reason {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The word in conditions, events and metrics.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                }
+            }
+
+            /// What it says, for the reference.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($meaning),+).trim_ascii(),)+
+                }
+            }
+
+            /// The rows of the conditions table that it can stand in.
+            #[must_use]
+            pub fn standings(self) -> &'static [Standing] {
+                match self {
+                    $(Self::$name => &[$(Standing::$standing),+],)+
+                }
+            }
+        }
+    };
 }
 
-impl Reason {
-    /// The word in conditions, events and metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Succeeded => "Succeeded",
-            Self::Progressing => "Progressing",
-            Self::Retrying => "Retrying",
-            Self::RateLimited => "RateLimited",
-            Self::ConnectionNotReady => "ConnectionNotReady",
-            Self::Paused => "Paused",
-            Self::InvalidSpec => "InvalidSpec",
-            Self::SourceNotFound => "SourceNotFound",
-            Self::UserConflict => "UserConflict",
-            Self::PartiallyFailed => "PartiallyFailed",
-            Self::Failed => "Failed",
-            Self::CredentialsRejected => "CredentialsRejected",
-            Self::OrgMismatch => "OrgMismatch",
-            Self::SubmissionUnknown => "SubmissionUnknown",
-            Self::NewerVersion => "NewerVersion",
-        }
-    }
+reasons! {
+    /// Everything is as declared.
+    Succeeded: Done;
+    /// Jobs are under way, or a request without an answer waits for its look-up.
+    Progressing: Working;
+    /// A failed step is tried again by itself.
+    Retrying: Waiting;
+    /// JumpCloud, or the connection's own limit, allows no request for more than a minute.
+    RateLimited: Waiting;
+    /// The connection is missing or not Ready.
+    ConnectionNotReady: Waiting;
+    /// A switch says stop, and there is something to do.
+    Paused: Waiting;
+    /// The manifest cannot be acted on.
+    InvalidSpec: Stalled;
+    /// A Secret or a key of it is missing.
+    SourceNotFound: Waiting, Stalled;
+    /// A user exists in JumpCloud and is not ours.
+    UserConflict: Stalled;
+    /// Some users failed for good.
+    PartiallyFailed: Stalled;
+    /// All users failed for good.
+    Failed: Stalled;
+    /// JumpCloud refuses the key.
+    CredentialsRejected: Stalled;
+    /// Another organisation is behind the connection.
+    OrgMismatch: Stalled;
+    /// Twice the outcome of a request could not be found out.
+    SubmissionUnknown: Stalled;
+    /// A newer operator wrote the status.
+    NewerVersion: Stalled;
 }
 
 impl Verdict {
-    /// A verdict.
+    /// A verdict. The reason is one that goes with the standing: the reference says so to people.
     #[must_use]
     pub fn new(standing: Standing, reason: Reason, message: impl Into<String>) -> Self {
+        debug_assert!(reason.standings().contains(&standing), "{reason:?} does not go with {standing:?}");
         Self { standing, reason, message: message.into() }
+    }
+}
+
+impl Standing {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Done, Self::Working, Self::Waiting, Self::Stalled];
+
+    /// The status of Ready, and the condition that is True besides.
+    #[must_use]
+    pub fn shown(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Done => ("True", None),
+            Self::Working => ("Unknown", Some("Reconciling")),
+            Self::Waiting => ("False", Some("Reconciling")),
+            Self::Stalled => ("False", Some("Stalled")),
+        }
     }
 }
 
@@ -103,14 +134,9 @@ const OURS: [&str; 3] = ["Ready", "Reconciling", "Stalled"];
 /// status did not change. Equal input gives an equal list, so that nothing is written for nothing.
 #[must_use]
 pub fn conditions(old: &[Condition], verdict: &Verdict, generation: i64, now: Timestamp) -> Vec<Condition> {
-    let (ready, second) = match verdict.standing {
-        Standing::Done => ("True", None),
-        Standing::Working => ("Unknown", Some("Reconciling")),
-        Standing::Waiting => ("False", Some("Reconciling")),
-        Standing::Stalled => ("False", Some("Stalled")),
-    };
+    let (ready, second) = verdict.standing.shown();
     let condition = |kind: &str, status: &str| {
-        let message = crate::users::clean::cut(&verdict.message, MAX_MESSAGE);
+        let message = bounded(&verdict.message);
         let since = old
             .iter()
             .find(|c| c.type_ == kind && c.status == status)
@@ -128,6 +154,15 @@ pub fn conditions(old: &[Condition], verdict: &Verdict, generation: i64, now: Ti
     list.extend(second.map(|kind| condition(kind, "True")));
     list.extend(old.iter().filter(|c| !OURS.contains(&c.type_.as_str())).cloned());
     list
+}
+
+/// At most [`MAX_MESSAGE`] bytes; what was cut shows as an ellipsis.
+fn bounded(message: &str) -> String {
+    if message.len() <= MAX_MESSAGE {
+        return message.to_owned();
+    }
+    let end = message.floor_char_boundary(MAX_MESSAGE - '…'.len_utf8());
+    message.get(..end).unwrap_or_default().to_owned() + "…"
 }
 
 /// The condition of that type.
@@ -160,6 +195,16 @@ mod tests {
         let second = conditions(&first, &waiting, 1, at(30));
         assert_eq!(find(&second, "Ready").unwrap().last_transition_time, Time(at(30)));
         assert_eq!(find(&second, "Reconciling").unwrap().last_transition_time, Time(at(10)));
+    }
+
+    #[test]
+    fn a_message_has_its_bytes_and_no_more() {
+        for text in ["x".repeat(MAX_MESSAGE), "ü".repeat(MAX_MESSAGE / 2)] {
+            assert_eq!(bounded(&text), text);
+            let cut = bounded(&(text.clone() + "x"));
+            let kept = cut.strip_suffix('…').unwrap();
+            assert!(cut.len() <= MAX_MESSAGE && cut.len() > MAX_MESSAGE - 8 && text.starts_with(kept));
+        }
     }
 
     #[test]

@@ -22,11 +22,13 @@ use super::common::SecretKeyReference;
     printcolumn(json_path = ".status.conditions[?(@.type=='Ready')].reason", name = "Status", type_ = "string"),
     printcolumn(json_path = ".status.organization.name", name = "Organization", type_ = "string"),
     printcolumn(json_path = ".metadata.creationTimestamp", name = "Age", type_ = "date"),
-    validation = ("!has(self.spec.region) || !has(self.spec.apiURL)",
-        "region and apiURL exclude each other; leave one out"),
-    validation = ("!has(self.spec.apiURL) || self.spec.apiURL.startsWith('https://') \
-        || self.spec.apiURL.matches('^http://(localhost|127[.][0-9]+[.][0-9]+[.][0-9]+|\\\\[::1\\\\])(:[0-9]+)?$')",
-        "apiURL is https; plain http is taken for loopback addresses only")
+    validation = Rule::new("!has(self.spec.region) || !has(self.spec.apiURL)")
+        .message("region and apiURL exclude each other; leave one out")
+        .field_path(".spec.apiURL"),
+    validation = Rule::new("!has(self.spec.apiURL) || self.spec.apiURL.startsWith('https://') \
+        || self.spec.apiURL.matches('^http://(localhost|127[.][0-9]+[.][0-9]+[.][0-9]+|\\\\[::1\\\\])(:[0-9]+)?$')")
+        .message("apiURL is https; plain http is taken for loopback addresses only")
+        .field_path(".spec.apiURL")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct JumpCloudConnectionSpec {
@@ -59,7 +61,7 @@ pub struct JumpCloudConnectionSpec {
     pub paused: bool,
 }
 
-/// JumpCloud's regions.
+/// JumpCloud's region: US (console.jumpcloud.com), EU or IN. Neither region nor apiURL means US.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Region {
     /// console.jumpcloud.com

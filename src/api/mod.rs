@@ -8,16 +8,22 @@ pub mod head;
 pub mod submission;
 pub mod user_batch;
 pub mod user_status;
+mod words;
+
+use words::words;
 
 /// The API group of all kinds.
 pub const GROUP: &str = "jumpcloud-operator.dev";
 
-/// Annotation: any new value asks to look and act again now.
-pub const REQUESTED_AT: &str = "jumpcloud-operator.dev/requested-at";
-
-/// Annotation, the last resort for users whose requests got no answer: `adopt` takes users with the
-/// declared username and e-mail as this object's, `abandon` forgets the requests.
-pub const RESOLVE: &str = "jumpcloud-operator.dev/resolve";
-
-/// Annotation: any new value forgets failed attempts.
-pub const RETRY_FAILED: &str = "jumpcloud-operator.dev/retry-failed";
+words! {
+    /// The annotations that people set, and what each does.
+    ANNOTATIONS {
+        /// Any new value asks to look and act again now.
+        REQUESTED_AT = "jumpcloud-operator.dev/requested-at";
+        /// The last resort for users whose requests got no answer: `adopt` takes users with the declared username
+        /// and e-mail as this object's, `abandon` forgets the requests.
+        RESOLVE = "jumpcloud-operator.dev/resolve";
+        /// Any new value forgets failed attempts.
+        RETRY_FAILED = "jumpcloud-operator.dev/retry-failed";
+    }
+}

@@ -25,12 +25,15 @@ use crate::users::row::{UserRow, UserTemplate};
     printcolumn(json_path = ".status.progress", name = "Progress", type_ = "string"),
     printcolumn(json_path = ".status.counts.failed", name = "Failed", type_ = "integer"),
     printcolumn(json_path = ".metadata.creationTimestamp", name = "Age", type_ = "date"),
-    validation = ("!has(self.spec.users) || size(self.spec.users) <= 500",
-        "users takes at most 500 users; split the list over several objects"),
-    validation = ("self.spec.connectionRef == oldSelf.spec.connectionRef",
-        "connectionRef cannot change; make a new object for another connection"),
-    validation = ("duration(self.spec.jobTimeout) >= duration('1s') && duration(self.spec.jobTimeout) <= duration('8760h')",
-        "jobTimeout is between 1s and 8760h")
+    validation = Rule::new("!has(self.spec.users) || size(self.spec.users) <= 500")
+        .message("users takes at most 500 users; split the list over several objects")
+        .field_path(".spec.users"),
+    validation = Rule::new("self.spec.connectionRef == oldSelf.spec.connectionRef")
+        .message("connectionRef cannot change; make a new object for another connection")
+        .field_path(".spec.connectionRef"),
+    validation = Rule::new("duration(self.spec.jobTimeout) >= duration('1s') && duration(self.spec.jobTimeout) <= duration('8760h')")
+        .message("jobTimeout is between 1s and 8760h")
+        .field_path(".spec.jobTimeout")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct JumpCloudUserBatchSpec {

@@ -234,50 +234,64 @@ pub struct LastHandled {
 
 /// Results of a user.
 pub mod result {
-    /// No final result yet.
-    pub const PENDING: &str = "Pending";
-    /// Exists, made by this object.
-    pub const CREATED: &str = "Created";
-    /// Ours, and brought to its row by an update.
-    pub const UPDATED: &str = "Updated";
-    /// Ours, and needed nothing after an edit.
-    pub const UNCHANGED: &str = "Unchanged";
-    /// Existed, and was taken over.
-    pub const ADOPTED: &str = "Adopted";
-    /// Failed for good.
-    pub const FAILED: &str = "Failed";
-    /// Exists and is not ours.
-    pub const CONFLICT: &str = "Conflict";
+    use crate::api::words::words;
+
+    words! {
+        /// All of them.
+        ALL {
+            /// No final result yet.
+            PENDING = "Pending";
+            /// Exists, made by this object.
+            CREATED = "Created";
+            /// Ours, and brought to its row by an update.
+            UPDATED = "Updated";
+            /// Ours, and needed nothing after an edit.
+            UNCHANGED = "Unchanged";
+            /// Existed, and was taken over.
+            ADOPTED = "Adopted";
+            /// Failed for good.
+            FAILED = "Failed";
+            /// Exists and is not ours.
+            CONFLICT = "Conflict";
+        }
+    }
 }
 
 /// Reasons of a user.
 pub mod reason {
+    use crate::api::words::words;
+
     /// Whether a user with this reason is somebody else's.
     #[must_use]
     pub fn is_conflict(reason: &str) -> bool {
         matches!(reason, ALREADY_EXISTS | MANAGED_ELSEWHERE)
     }
 
-    /// The outcome of a request was unknown; the user was found afterwards.
-    pub const ADOPTED_AFTER_UNKNOWN: &str = "AdoptedAfterUnknown";
-    /// Twice the outcome of a request was unknown and the user was not found.
-    pub const SUBMISSION_UNKNOWN: &str = "SubmissionUnknown";
-    /// Username or e-mail belong to a user that is not ours.
-    pub const ALREADY_EXISTS: &str = "AlreadyExists";
-    /// JumpCloud refused the row.
-    pub const REJECTED: &str = "Rejected";
-    /// The user does not exist and no result row could be told to be its own.
-    pub const ROW_NOT_ATTRIBUTED: &str = "RowNotAttributed";
-    /// The job reported success, the user never appeared.
-    pub const NOT_CREATED: &str = "NotCreated";
-    /// The job did not end in time.
-    pub const JOB_TIMED_OUT: &str = "JobTimedOut";
-    /// JumpCloud kept other values than were sent, twice.
-    pub const FIELD_NOT_TAKEN: &str = "FieldNotTaken";
-    /// The declared manager does not exist.
-    pub const MANAGER_NOT_FOUND: &str = "ManagerNotFound";
-    /// Another object has the user.
-    pub const MANAGED_ELSEWHERE: &str = "ManagedElsewhere";
-    /// The connection protects the user.
-    pub const USER_PROTECTED: &str = "UserProtected";
+    words! {
+        /// All of them.
+        ALL {
+            /// The outcome of a request was unknown; the user was found afterwards.
+            ADOPTED_AFTER_UNKNOWN = "AdoptedAfterUnknown";
+            /// Twice the outcome of a request was unknown and the user was not found.
+            SUBMISSION_UNKNOWN = "SubmissionUnknown";
+            /// Username or e-mail belong to a user that is not ours.
+            ALREADY_EXISTS = "AlreadyExists";
+            /// JumpCloud refused the row.
+            REJECTED = "Rejected";
+            /// The user does not exist and no result row could be told to be its own.
+            ROW_NOT_ATTRIBUTED = "RowNotAttributed";
+            /// The job reported success, the user never appeared.
+            NOT_CREATED = "NotCreated";
+            /// The job did not end in time.
+            JOB_TIMED_OUT = "JobTimedOut";
+            /// JumpCloud kept other values than were sent, twice.
+            FIELD_NOT_TAKEN = "FieldNotTaken";
+            /// The declared manager does not exist.
+            MANAGER_NOT_FOUND = "ManagerNotFound";
+            /// Another object has the user.
+            MANAGED_ELSEWHERE = "ManagedElsewhere";
+            /// The connection protects the user.
+            USER_PROTECTED = "UserProtected";
+        }
+    }
 }

@@ -32,25 +32,26 @@ pub struct RunArgs {
     /// Nothing is written to JumpCloud: running jobs are followed, everything else waits.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_READ_ONLY", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub(super) read_only: bool,
-    /// Whether replicas agree on one that acts.
+    /// Whether replicas agree on one that acts; false when there is never more than one.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set)]
     pub(super) leader_elect: bool,
-    /// Namespace of the Lease; the Pod's own when absent.
+    /// Namespace of the Lease; the Pod's own, or the kubeconfig's, when absent.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_NAMESPACE")]
     pub(super) lease_namespace: Option<String>,
-    /// Name of the Lease.
+    /// Name of the Lease; deploy/rbac/leader_election.yaml names it, too.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_NAME", default_value = "jumpcloud-operator")]
     pub(super) lease_name: String,
     /// Passes that may run at the same time.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_CONCURRENCY", default_value_t = 16)]
     pub(super) concurrency: u16,
-    /// Address of /livez, /readyz and /metrics.
+    /// Address of /livez, /readyz and /metrics, which ask for no authentication.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_ADMIN_ADDRESS", default_value = "[::]:8080")]
     pub(super) admin_address: SocketAddr,
     /// How long after its intent a request may be sent. Must be below the renew deadline.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_SUBMIT_TIMEOUT", default_value = "20s", value_parser = duration)]
     pub(super) submit_timeout: Duration,
-    /// How long a request of unknown outcome is left alone before its users are looked up.
+    /// How long a request of unknown outcome is left alone before its users are looked up. Not below the
+    /// submit timeout.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_UNKNOWN_QUARANTINE", default_value = "5m", value_parser = duration)]
     pub(super) unknown_quarantine: Duration,
     /// First poll of a job after it was accepted.
@@ -59,10 +60,10 @@ pub struct RunArgs {
     /// Longest time between two polls of a job.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_POLL_MAX", default_value = "60s", value_parser = duration)]
     pub(super) poll_max: Duration,
-    /// How long a silent leader is waited for.
+    /// How long a silent leader is waited for. Longer than the renew deadline.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_DURATION", default_value = "30s", value_parser = duration)]
     pub(super) lease_duration: Duration,
-    /// How long a leader goes on without renewing the lease.
+    /// How long a leader goes on without renewing the lease. Longer than the retry period.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_RENEW_DEADLINE", default_value = "25s", value_parser = duration)]
     pub(super) lease_renew_deadline: Duration,
     /// Time between two renewals.
@@ -71,7 +72,7 @@ pub struct RunArgs {
     /// How often a Secret is read while its connection is not Ready.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_SECRET_POLL_INTERVAL", default_value = "60s", value_parser = duration)]
     pub(super) secret_poll_interval: Duration,
-    /// PEM file with certificates to trust besides the image's.
+    /// PEM file with certificates to trust besides the system's.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_CA_FILE")]
     pub(super) ca_file: Option<PathBuf>,
     /// Proxy for requests to JumpCloud. HTTP_PROXY and HTTPS_PROXY are ignored.
@@ -80,7 +81,7 @@ pub struct RunArgs {
     /// How log lines look.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LOG_FORMAT", value_enum, default_value = "text")]
     pub(super) log_format: LogFormat,
-    /// Which log lines are written: a level, or target=level pairs.
+    /// Which log lines are written: a level for the operator's own code, or target=level pairs.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LOG_LEVEL", default_value = "info")]
     pub(super) log_level: String,
 }

@@ -1,10 +1,13 @@
 //! The command line.
 
+pub mod claims;
 pub mod crds;
 pub mod flags;
+pub mod reference;
 pub mod run;
 pub mod schema;
 pub mod validate;
+pub mod yaml;
 
 use clap::{Parser, Subcommand};
 
@@ -22,6 +25,9 @@ enum Command {
     Run(Box<flags::RunArgs>),
     /// Print the custom resource definitions, or write them into a folder.
     Crds(crds::CrdsArgs),
+    /// Write the pages of docs/reference.
+    #[command(hide = true)]
+    Reference(reference::ReferenceArgs),
     /// Check manifests as the operator would, without a cluster.
     Validate(validate::ValidateArgs),
 }
@@ -34,6 +40,7 @@ pub async fn main() -> anyhow::Result<std::process::ExitCode> {
     match Cli::parse().command {
         Command::Run(args) => run::run(*args).await,
         Command::Crds(args) => crds::print(&args),
+        Command::Reference(args) => reference::write(&args),
         Command::Validate(args) => validate::validate(&args),
     }
 }

@@ -24,7 +24,7 @@ use crate::runtime::admin::{Admin, Readiness};
 use crate::runtime::lease::Leadership;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::shutdown::{Drained, GRACE, Shutdown};
-use crate::runtime::{guard, lease, telemetry};
+use crate::runtime::{clock, guard, lease, telemetry};
 
 /// What a standby still waits for.
 const CACHES: &str = "the API server to answer";
@@ -184,6 +184,7 @@ fn controllers(
         batches: batches.iter().map(Controller::store).collect(),
         client: client.clone(),
     });
+    measured_on_scrape(&context);
     // One doubt wakes the connection controllers of all namespaces.
     let (spread, _) = broadcast::channel::<()>(1);
     let mut running: Vec<futures::future::BoxFuture<'static, ()>> = Vec::new();
@@ -223,6 +224,15 @@ fn controllers(
     Ok(async move {
         join_all(running).await;
     })
+}
+
+/// Gauges that are asked when somebody scrapes. They do not keep the context alive.
+fn measured_on_scrape(context: &Arc<Context>) {
+    let weak = Arc::downgrade(context);
+    let age = move || weak.upgrade().map(|context| context.gauges.oldest_job_age(clock::now()));
+    context.metrics.oldest_job_age.ask(age);
+    let weak = Arc::downgrade(context);
+    context.metrics.rate_tokens.ask(move || weak.upgrade()?.connections.rate_tokens().map(f64::from));
 }
 
 fn api<K>(client: &kube::Client, namespace: Option<&str>) -> Api<K>

@@ -21,6 +21,7 @@ use crate::jumpcloud::auth::Credential;
 use crate::jumpcloud::bucket::Limits;
 use crate::jumpcloud::client::{ClientConfig, JumpCloud};
 use crate::jumpcloud::endpoint::Endpoint;
+use crate::jumpcloud::throttle::Throttle;
 use crate::jumpcloud::throttles::{ThrottleKey, Throttles};
 use crate::plan::facts::{Connection, ConnectionFact};
 use crate::runtime::clock;
@@ -272,6 +273,13 @@ impl Connections {
             held.values().filter(|h| matches!(h.state, State::Usable(_)) && !h.in_doubt).count()
         });
         metrics.connection_ready.set(i64::try_from(usable).unwrap_or(i64::MAX));
+    }
+
+    /// Requests that the credential nearest to its limit could make now; nothing without a credential. The
+    /// least and not the sum: a key that has run out does not hide behind others that are idle.
+    #[must_use]
+    pub fn rate_tokens(&self) -> Option<u32> {
+        self.throttles.all().iter().map(Throttle::available).min()
     }
 
     fn sharing(&self, throttle: &ThrottleKey) -> BTreeSet<String> {

@@ -1,45 +1,157 @@
 //! Kubernetes events, on transitions only: when the reason of an object's Ready condition changes to
-//! one that is final or that waits for something. A failed publication is logged and nothing else.
+//! one that is final or that waits for something.
+//!
+//! Guarantees: the change is that from the conditions in etcd, so a restart or a repeated pass publishes
+//! nothing, and each event stands in [`catalogue`], from which the reference is made. A failed publication is
+//! logged and nothing else; a crash between the write of a status and its event loses the event.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder};
 
-use crate::api::condition::{self, Standing, Verdict};
+use crate::api::condition::{self, Reason, Standing, Verdict};
 use crate::users::clean;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 /// Most characters of a note: the API server takes 1024 bytes.
 const MAX_NOTE: usize = 250;
+
+/// Reason of the event for a job whose object was deleted while it ran.
+const JOB_ENDED: &str = "JobEnded";
+
+/// An event that can be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its reason.
+    pub reason: &'static str,
+    /// Normal or Warning.
+    pub type_: &'static str,
+    /// When it is published.
+    pub when: &'static str,
+}
+
+/// Every event there is, in the order of the reasons.
+#[must_use]
+pub fn catalogue() -> Vec<Entry> {
+    let transitions = Reason::ALL.iter().flat_map(|reason| {
+        let types = reason.standings().iter().filter_map(|standing| type_of(*standing));
+        types.map(|type_| Entry { reason: reason.as_str(), type_: word(type_), when: reason.meaning() })
+    });
+    let ended = [EventType::Normal, EventType::Warning].map(|type_| Entry {
+        reason: JOB_ENDED,
+        type_: word(type_),
+        when: match type_ {
+            EventType::Normal => "A job ended after its object was deleted; every row succeeded.",
+            EventType::Warning => "A job ended after its object was deleted; some rows failed.",
+        },
+    });
+    let mut entries: Vec<Entry> = transitions.chain(ended).collect();
+    entries.dedup();
+    entries
+}
+
+/// The type of the event for a change to this standing; work that begins is no event.
+fn type_of(standing: Standing) -> Option<EventType> {
+    match standing {
+        Standing::Working => None,
+        Standing::Done => Some(EventType::Normal),
+        Standing::Waiting | Standing::Stalled => Some(EventType::Warning),
+    }
+}
+
+fn word(type_: EventType) -> &'static str {
+    match type_ {
+        EventType::Normal => "Normal",
+        EventType::Warning => "Warning",
+    }
+}
 
 /// Publishes the event that the change from `old` conditions to `verdict` calls for, if any.
 pub async fn transition<K>(recorder: &Recorder, object: &K, old: &[Condition], verdict: &Verdict)
 where
     K: Resource<DynamicType = ()>,
 {
-    let before = condition::find(old, "Ready").map(|c| c.reason.as_str());
-    if before == Some(verdict.reason.as_str()) || verdict.standing == Standing::Working {
-        return;
+    if let Some(event) = due(old, verdict) {
+        publish(recorder, object, &event).await;
     }
-    let type_ = match verdict.standing {
-        Standing::Done | Standing::Working => EventType::Normal,
-        Standing::Waiting | Standing::Stalled => EventType::Warning,
-    };
+}
+
+/// Publishes that a job has ended whose object was deleted meanwhile.
+pub async fn job_ended<K>(recorder: &Recorder, object: &K, note: String, all_succeeded: bool)
+where
+    K: Resource<DynamicType = ()>,
+{
+    let type_ = if all_succeeded { EventType::Normal } else { EventType::Warning };
     let event = Event {
         type_,
-        reason: verdict.reason.as_str().to_owned(),
-        note: Some(clean::cut(&clean::without_addresses(&verdict.message), MAX_NOTE)),
-        action: "Reconcile".to_owned(),
+        reason: JOB_ENDED.to_owned(),
+        note: Some(note),
+        action: "Follow".to_owned(),
         secondary: None,
     };
     publish(recorder, object, &event).await;
 }
 
-/// Publishes an event.
-pub async fn publish<K>(recorder: &Recorder, object: &K, event: &Event)
+/// The event that a change of conditions calls for.
+fn due(old: &[Condition], verdict: &Verdict) -> Option<Event> {
+    let before = condition::find(old, "Ready").map(|c| c.reason.as_str());
+    if before == Some(verdict.reason.as_str()) {
+        return None;
+    }
+    Some(Event {
+        type_: type_of(verdict.standing)?,
+        reason: verdict.reason.as_str().to_owned(),
+        note: Some(clean::cut(&clean::without_addresses(&verdict.message), MAX_NOTE)),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    })
+}
+
+async fn publish<K>(recorder: &Recorder, object: &K, event: &Event)
 where
     K: Resource<DynamicType = ()>,
 {
     if let Err(error) = recorder.publish(event, &object.object_ref(&())).await {
         tracing::warn!(%error, reason = event.reason, "event was not published");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdicts() -> impl Iterator<Item = Verdict> {
+        Reason::ALL.iter().flat_map(|reason| {
+            reason.standings().iter().map(|standing| Verdict::new(*standing, *reason, "a message"))
+        })
+    }
+
+    #[test]
+    fn every_event_is_in_the_catalogue() {
+        let entries = catalogue();
+        let listed = |event: &Event| {
+            entries.iter().any(|entry| entry.reason == event.reason && entry.type_ == word(event.type_))
+        };
+        let mut published = 0;
+        for event in verdicts().filter_map(|verdict| due(&[], &verdict)) {
+            assert!(listed(&event), "{}", event.reason);
+            published += 1;
+        }
+        assert!(published > 10);
+        // Two of JobEnded; a reason with two standings of one type stands there once.
+        let reasons = entries.iter().filter(|entry| entry.reason != JOB_ENDED).count();
+        assert_eq!(reasons, Reason::ALL.len() - 1, "all but Progressing: {entries:#?}");
+        assert_eq!(entries.len(), reasons + 2);
+    }
+
+    #[test]
+    fn only_a_changed_reason_is_an_event() {
+        let time = jiff::Timestamp::UNIX_EPOCH;
+        for before in verdicts() {
+            let old = condition::conditions(&[], &before, 1, time);
+            for verdict in verdicts() {
+                let wanted = verdict.reason != before.reason && verdict.standing != Standing::Working;
+                assert_eq!(due(&old, &verdict).is_some(), wanted, "{before:?} to {verdict:?}");
+            }
+        }
     }
 }

@@ -4,8 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::runtime::events::{Event, EventType};
-
 use super::context::Context;
 use super::events;
 use super::gauges::KIND;
@@ -51,16 +49,9 @@ async fn to_the_end(context: &Context, head: &BatchHead, job: &Submission) {
             failed,
             "job of a deleted object has ended"
         );
-        let event = Event {
-            type_: if failed == 0 { EventType::Normal } else { EventType::Warning },
-            reason: "JobEnded".to_owned(),
-            note: Some(format!(
-                "job {job_id} ended after the object was deleted: {finished} of {users} users succeeded"
-            )),
-            action: "Follow".to_owned(),
-            secondary: None,
-        };
-        events::publish(&context.recorder, head, &event).await;
+        let note =
+            format!("job {job_id} ended after the object was deleted: {finished} of {users} users succeeded");
+        events::job_ended(&context.recorder, head, note, failed == 0).await;
         return;
     }
     tracing::warn!(job = job_id, kind = KIND, "job of a deleted object was not seen to end");

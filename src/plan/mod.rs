@@ -17,6 +17,7 @@ mod fixtures;
 pub mod identity;
 pub mod intent;
 pub mod job;
+pub mod listing;
 pub mod managers;
 pub mod messages;
 pub mod need;

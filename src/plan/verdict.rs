@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::desired::Desired;
+use super::listing::listed;
 use super::messages;
 use crate::api::condition::{Reason, Standing, Verdict};
 use crate::api::submission::{Phase, RECORD_VERSION, Recorded};
@@ -168,17 +169,6 @@ pub fn foreign(status: &JumpCloudUserBatchStatus) -> Option<u64> {
         .filter(|record| record.known().is_none())
         .map(|record| record.version().max(u64::from(RECORD_VERSION) + 1))
         .max()
-}
-
-fn listed(problems: &[Problem]) -> String {
-    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    match lines.as_slice() {
-        [only] => only.clone(),
-        [first, ..] if lines.len() > 50 => {
-            format!("{} problems, the first: {first}; run jumpcloud-operator validate for all", lines.len())
-        }
-        _ => format!("{} problems: {}", lines.len(), lines.join("; ")),
-    }
 }
 
 /// Whether tokens are out for so long that people should know.

@@ -13,6 +13,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::scraped::Scraped;
+
 /// The prefix of every metric.
 pub const PREFIX: &str = "jumpcloud_operator";
 
@@ -34,9 +36,13 @@ pub struct Metrics {
     users: Family<UserLabels, Gauge>,
     /// JumpCloud jobs that were accepted and have not ended, over all objects.
     pub jobs_in_flight: Gauge,
+    /// Seconds since the oldest of these jobs was accepted, at the time of the scrape.
+    pub oldest_job_age: Scraped,
     /// Submissions whose outcome is not known yet, over all objects.
     pub submissions_unknown: Gauge,
-    /// Connections whose condition Ready is True.
+    /// Requests that the credential nearest to its limit could make at the time of the scrape.
+    pub rate_tokens: Scraped,
+    /// Connections that this process has checked and can use.
     pub connection_ready: Gauge,
     /// 1 while this replica leads, else 0.
     pub leader: Gauge,
@@ -53,7 +59,17 @@ impl Metrics {
             api_request_duration: Family::new_with_constructor(request_histogram),
             users: Family::default(),
             jobs_in_flight: Gauge::default(),
+            oldest_job_age: Scraped::new(
+                "oldest_job_age",
+                "Time since the oldest job in flight was accepted; 0 without one",
+                Some(Unit::Seconds),
+            ),
             submissions_unknown: Gauge::default(),
+            rate_tokens: Scraped::new(
+                "rate_tokens",
+                "Requests that the credential nearest to its limit could make now; absent while no credential is in use",
+                None,
+            ),
             connection_ready: Gauge::default(),
             leader: Gauge::default(),
         };
@@ -80,12 +96,18 @@ impl Metrics {
             "JumpCloud jobs that were accepted and have not ended",
             metrics.jobs_in_flight.clone(),
         );
+        registry.register_collector(Box::new(metrics.oldest_job_age.clone()));
         registry.register(
             "submissions_unknown",
             "Submissions whose outcome is not known yet",
             metrics.submissions_unknown.clone(),
         );
-        registry.register("connection_ready", "Connections that are ready", metrics.connection_ready.clone());
+        registry.register_collector(Box::new(metrics.rate_tokens.clone()));
+        registry.register(
+            "connection_ready",
+            "Connections that this process has checked and can use",
+            metrics.connection_ready.clone(),
+        );
         registry.register("leader", "1 while this replica leads", metrics.leader.clone());
         registry.register(
             "build",
@@ -112,6 +134,74 @@ impl Metrics {
     pub fn users_changed(&self, kind: &'static str, result: &'static str, change: i64) {
         self.users.get_or_create(&UserLabels { kind, result }).inc_by(change);
     }
+}
+
+/// A metric as the reference describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// The name without the prefix, as it is scraped.
+    pub name: String,
+    /// counter, gauge, histogram or info.
+    pub kind: String,
+    /// Names of its labels.
+    pub labels: Vec<String>,
+    /// What is measured.
+    pub help: String,
+}
+
+/// Every metric, read from what a registry prints when each has a value.
+#[must_use]
+pub fn described() -> Vec<Described> {
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    metrics.reconciled("", "", Duration::ZERO);
+    metrics.requested("", "", Duration::ZERO);
+    metrics.users_changed("", "", 0);
+    metrics.oldest_job_age.ask(|| Some(0.0));
+    metrics.rate_tokens.ask(|| Some(0.0));
+    let mut text = String::new();
+    // Writing into a String does not fail.
+    if prometheus_client::encoding::text::encode(&mut text, &registry).is_err() {
+        return Vec::new();
+    }
+    read_back(&text)
+}
+
+/// The descriptions in a page of metrics: `# HELP` and `# TYPE` of each, and the labels of its first sample.
+fn read_back(text: &str) -> Vec<Described> {
+    let mut found: Vec<Described> = Vec::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) else {
+            continue;
+        };
+        let mut kind = String::new();
+        while let Some(comment) = lines.next_if(|line| line.starts_with('#')) {
+            if let Some((_, word)) = comment.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+                word.clone_into(&mut kind);
+            }
+        }
+        let sample = lines.peek().copied().unwrap_or_default();
+        let labels = sample
+            .split_once('{')
+            .and_then(|(_, rest)| rest.split_once('}'))
+            .map(|(labels, _)| {
+                labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name)
+            })
+            .into_iter()
+            .flatten()
+            .filter(|name| *name != "le")
+            .map(str::to_owned)
+            .collect();
+        let suffix = match kind.as_str() {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        let short = name.strip_prefix(PREFIX).map_or(name, |rest| rest.trim_start_matches('_'));
+        found.push(Described { name: format!("{short}{suffix}"), kind, labels, help: help.to_owned() });
+    }
+    found
 }
 
 fn reconcile_histogram() -> Histogram {
@@ -156,6 +246,30 @@ mod tests {
 
     use super::*;
 
+    /// A dashboard shows the help of a metric; one without it is not done.
+    #[test]
+    fn every_metric_has_a_name_of_the_contract_and_a_help() {
+        let names: Vec<_> = described().into_iter().map(|metric| metric.name).collect();
+        assert_eq!(
+            names,
+            [
+                "reconciles_total",
+                "reconcile_duration_seconds",
+                "api_requests_total",
+                "api_request_duration_seconds",
+                "users",
+                "jobs_in_flight",
+                "submissions_unknown",
+                "connection_ready",
+                "leader",
+                "build_info",
+                "oldest_job_age_seconds",
+                "rate_tokens",
+            ]
+        );
+        assert!(described().iter().all(|metric| metric.help.ends_with('.') && metric.help.len() > 10));
+    }
+
     #[test]
     fn names_and_labels_are_those_of_the_contract() {
         let mut registry = Registry::default();
@@ -165,7 +279,9 @@ mod tests {
         metrics.users_changed("JumpCloudUserBatch", "Created", 5);
         metrics.users_changed("JumpCloudUserBatch", "Created", -2);
         metrics.jobs_in_flight.set(2);
+        metrics.oldest_job_age.ask(|| Some(12.5));
         metrics.submissions_unknown.set(1);
+        metrics.rate_tokens.ask(|| Some(7.0));
         metrics.connection_ready.set(3);
         metrics.leader.set(1);
 
@@ -180,7 +296,9 @@ mod tests {
             r#"api_request_duration_seconds_count{route="POST /bulk/users"} 1"#,
             r#"users{kind="JumpCloudUserBatch",result="Created"} 3"#,
             "jobs_in_flight 2",
+            "oldest_job_age_seconds 12.5",
             "submissions_unknown 1",
+            "rate_tokens 7.0",
             "connection_ready 3",
             "leader 1",
             &format!(r#"build_info{{version="{version}"}} 1"#),

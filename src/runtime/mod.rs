@@ -5,5 +5,6 @@ pub mod clock;
 pub mod guard;
 pub mod lease;
 pub mod metrics;
+pub mod scraped;
 pub mod shutdown;
 pub mod telemetry;

@@ -174,7 +174,10 @@ fn nested_problems(path: &str, fields: &[Field], map: &Fields, out: &mut Vec<Str
     for (name, value) in map {
         match fields.iter().find(|f| f.name == name) {
             Some(field) => value_problems(&format!("{path}.{name}"), field, value, out),
-            None => out.push(format!("{path} has no such field; it takes {}", names(fields))),
+            None => {
+                let takes = names(fields);
+                out.push(format!("{path}.{} is not a field; it takes {takes}", shown(name)));
+            }
         }
     }
 }
@@ -358,7 +361,7 @@ mod tests {
                 "users[0] 'ada': email is not an e-mail address",
                 "users[0] 'ada': firstname is not a field of a user; did you mean firstName",
                 "users[0] 'ada': unixUID is not a whole number from 1 to 2147483647",
-                "users[1] 'x': addresses[0] has no such field; it takes type, poBox, extendedAddress, \
+                "users[1] 'x': addresses[0].town is not a field; it takes type, poBox, extendedAddress, \
                  streetAddress, locality, region, postalCode, country",
                 "users[1] 'x': addresses[1] is not an object",
                 "users[1] 'x': state is not one of Staged, Activated, Suspended",

@@ -14,6 +14,8 @@ mod crash;
 #[cfg(test)]
 mod create;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod harness;
@@ -21,6 +23,8 @@ mod harness;
 mod lease;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod metrics;
 #[cfg(test)]
 mod poison;
 #[cfg(test)]
@@ -35,3 +39,5 @@ mod strange;
 mod unknown;
 #[cfg(test)]
 mod update;
+#[cfg(test)]
+mod validate;

@@ -119,8 +119,13 @@ impl Operator {
 
     /// Its metrics as text.
     pub async fn metrics(&self) -> String {
+        self.try_metrics().await.expect("the admin server answers")
+    }
+
+    /// The same; nothing while the admin server does not listen yet.
+    pub async fn try_metrics(&self) -> Option<String> {
         let url = format!("http://127.0.0.1:{}/metrics", self.admin);
-        reqwest::get(url).await.expect("the admin server answers").text().await.expect("metrics are text")
+        reqwest::get(url).await.ok()?.text().await.ok()
     }
 }
 

@@ -5,7 +5,9 @@
 //!   not one byte was sent, and end by the deadline given.
 //! - Reads are repeated as the module `retry` says, within [`ClientConfig::request_timeout`] for
 //!   each page.
-//! - Every HTTP request costs a token of the shared [`Throttle`].
+//! - Every HTTP request costs a token of the shared [`Throttle`], but for those that get the token of a
+//!   service account.
+//! - A bulk request that is refused because of such a token is not made again; the token is dropped.
 //!
 //! Dropping the future of a bulk request half-way leaves its outcome unknown: run it on a task of its own.
 //! A deadline less than the time for connecting (5 s) away can come while the
@@ -26,10 +28,12 @@ use crate::jumpcloud::auth::Credential;
 use crate::jumpcloud::delivery::Delivery;
 use crate::jumpcloud::endpoint::{Endpoint, Version};
 use crate::jumpcloud::error::{ConfigError, Error};
+use crate::jumpcloud::message::Secrets;
 use crate::jumpcloud::observe::{NoObserver, Observer};
 use crate::jumpcloud::paginate::{PAGE, Paging};
 use crate::jumpcloud::retry::{self, Effect};
 use crate::jumpcloud::throttle::{MAX_WAIT, Permit, Throttle, Throttled};
+use crate::jumpcloud::token::Tokens;
 use crate::jumpcloud::transport::{Call, Scheme, Settings, Transport};
 use crate::jumpcloud::wire::{Organization, Page, WorkResult, read_each};
 use crate::runtime::clock;
@@ -54,6 +58,8 @@ pub struct ClientConfig {
     pub organization: Option<String>,
     /// Shared by all clients of this credential.
     pub throttle: Throttle,
+    /// The tokens of service accounts: shared by all clients of a process. Default none are known yet.
+    pub tokens: Tokens,
     /// The time for one page of a read, waiting and repetitions included. Default 30 s.
     pub request_timeout: Duration,
     /// Trusted besides the roots of the system. Default none.
@@ -100,6 +106,7 @@ impl ClientConfig {
             credential,
             organization: None,
             throttle,
+            tokens: Tokens::default(),
             request_timeout: Duration::from_secs(30),
             extra_roots: Vec::new(),
             proxy: None,
@@ -118,9 +125,13 @@ impl JumpCloud {
     pub fn new(config: ClientConfig) -> Result<Self, ConfigError> {
         let headers = config.credential.headers(config.organization.as_deref())?;
         let scheme = if config.endpoint.is_plain() { Scheme::PlainToo } else { Scheme::HttpsOnly };
+        let tokens = config.tokens.source(&config.endpoint, &config.credential)?;
+        let own = || Secrets::new(config.credential.secret().clone());
+        let secrets = tokens.as_ref().map_or_else(own, |source| source.secrets().clone());
         let transport = Transport::new(Settings {
             headers,
-            secret: config.credential.secret().clone(),
+            tokens,
+            secrets,
             user_agent: config.user_agent,
             extra_roots: config.extra_roots,
             proxy: config.proxy,
@@ -143,6 +154,17 @@ impl JumpCloud {
     /// [`Throttled`] at once when it would take longer.
     pub async fn reserve(&self) -> Result<Permit, Throttled> {
         self.inner.throttle.reserve().await
+    }
+
+    /// Sees to it that requests within `fresh_for` need not wait for a token, if it can be had: what must
+    /// not be begun in vain asks for this first. Nothing with an API key.
+    ///
+    /// # Errors
+    /// [`Error::Token`] when the service account gets none.
+    pub async fn authenticate(&self, fresh_for: Duration) -> Result<(), Error> {
+        let inner = &self.inner;
+        let deadline = clock::monotonic() + inner.request_timeout;
+        retry::run(Effect::Read, deadline, |_| inner.transport.authenticate(fresh_for, deadline)).await
     }
 
     /// `POST /bulk/users`: starts a job that makes users.
@@ -178,9 +200,9 @@ impl JumpCloud {
         loop {
             let page = self.page(&call, paging).await?;
             let received = page.items.len();
-            for row in
-                read_each(call.route, page.items, |row| WorkResult::read(&row, self.inner.transport.secret()))
-            {
+            for row in read_each(call.route, page.items, |row| {
+                WorkResult::read(&row, self.inner.transport.secrets())
+            }) {
                 let place = row.id.as_ref().and_then(|id| places.get(id)).copied();
                 match place.and_then(|place| rows.get_mut(place)) {
                     Some(known) => *known = row,
@@ -273,10 +295,22 @@ impl JumpCloud {
         Page::read(answer).ok_or_else(|| unexpected("a list"))
     }
 
-    /// Makes a request, waiting for its token for at most `patience` at each attempt.
+    /// Makes a request, waiting for the right to it for at most `patience` at each attempt. One that is
+    /// refused because of its token, and may be made twice, is made once more with another.
     async fn call_with_patience(&self, call: &Call, patience: Duration) -> Result<Value, Error> {
+        let deadline = clock::monotonic() + self.inner.request_timeout;
+        match self.call_by(call, patience, deadline).await {
+            Err(Error::Status { status: 401, .. })
+                if self.inner.transport.has_tokens() && call.effect != Effect::Once =>
+            {
+                self.call_by(call, patience, deadline).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn call_by(&self, call: &Call, patience: Duration, deadline: Instant) -> Result<Value, Error> {
         let inner = &self.inner;
-        let deadline = clock::monotonic() + inner.request_timeout;
         retry::run(call.effect, deadline, |attempt| async move {
             let left = deadline.saturating_duration_since(clock::monotonic());
             let permit = inner.throttle.reserve_within(patience.min(left)).await?;

@@ -27,6 +27,7 @@ pub(crate) mod paginate;
 pub(crate) mod retry;
 pub mod throttle;
 pub mod throttles;
+pub mod token;
 pub(crate) mod transport;
 pub mod users;
 pub mod wire;

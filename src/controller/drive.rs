@@ -148,7 +148,8 @@ impl<'a> Pass<'a> {
         let message = clean::message(&error.to_string(), None);
         let retry_at = self.context.memory.failed(self.object.uid(), &message, error.retry_after(), now);
         self.facts.failed.insert(what, FailedRead { retry_at, message });
-        if error.is_credentials() || error.is_redirect() || matches!(error, ClientError::Connect { .. }) {
+        let unreachable = matches!(error, ClientError::Connect { .. } | ClientError::Token { .. });
+        if unreachable || error.is_credentials() || error.is_redirect() {
             self.doubt();
         }
     }
@@ -191,9 +192,14 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The rate token, the client and a lease that outlasts the request.
+    /// The rate token, the client with a credential that lasts, and a lease that outlasts the request.
     async fn prepare(&mut self) -> Prepared {
         let Some(client) = self.client.clone() else { return Prepared::NotLeading };
+        let time = self.context.policy.submit_timeout;
+        if let Err(error) = client.authenticate(time).await {
+            self.not_authenticated(&error);
+            return Prepared::NotNow;
+        }
         let permit = match client.reserve().await {
             Ok(permit) => permit,
             Err(throttled) => {
@@ -201,11 +207,28 @@ impl<'a> Pass<'a> {
                 return Prepared::NotNow;
             }
         };
-        let time = self.context.policy.submit_timeout;
         if self.context.leadership.remaining().is_none_or(|left| left <= time) {
             return Prepared::NotLeading;
         }
         Prepared::Ready(Ready { permit, client, deadline: clock::monotonic() + time })
+    }
+
+    /// The service account got no token: no intent is committed for a request that could not be sent.
+    fn not_authenticated(&mut self, error: &ClientError) {
+        tracing::warn!(%error, "no request can be sent");
+        let message = clean::message(&error.to_string(), None);
+        self.hold(&message, error.retry_after());
+        self.doubt();
+    }
+
+    /// Nothing is sent for a while.
+    fn hold(&mut self, message: &str, asked: Option<Duration>) {
+        let uid = self.object.uid();
+        let until = self.context.memory.failed(uid, message, asked, clock::now());
+        let connection = &self.object.batch.spec.connection_ref.name;
+        let epoch = self.context.connections.epoch(self.namespace, connection);
+        self.context.memory.hold(uid, until, epoch);
+        self.facts.notes.hold_until = Some(until);
     }
 
     /// Sets fields of one user (I/O): harmless when repeated, announced by the write before.
@@ -232,12 +255,7 @@ impl<'a> Pass<'a> {
         if let Outcome::Refused { message } = &sent.outcome {
             // The vendor's words may repeat any row of the request.
             let message = clean::message(message, desired.rows.iter().map(|row| &row.fields));
-            let until =
-                self.context.memory.failed(self.object.uid(), &message, sent.retry_in(), clock::now());
-            let connection = &self.object.batch.spec.connection_ref.name;
-            let epoch = self.context.connections.epoch(self.namespace, connection);
-            self.context.memory.hold(self.object.uid(), until, epoch);
-            self.facts.notes.hold_until = Some(until);
+            self.hold(&message, sent.retry_in());
             if sent.concerns_connection() {
                 self.doubt();
             }

@@ -3,7 +3,7 @@
 //! Guarantees:
 //! - All clients of one service account share one token, and at most one request for a token is under
 //!   way at a time. Who waited for one that failed is told so, and does not ask again.
-//! - A token is renewed [`MARGIN`] before it ends. One that JumpCloud refuses is dropped, once.
+//! - A token is renewed 30 s before it ends. One that JumpCloud refuses is dropped, once.
 //! - Tokens are in memory only; no `Debug` output, error or log shows one, and the header that carries
 //!   it is marked as sensitive.
 

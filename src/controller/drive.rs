@@ -72,6 +72,8 @@ struct Pass<'a> {
     facts: Facts,
     client: Option<JumpCloud>,
     armed: Option<Box<Armed>>,
+    /// A token was long in coming once in this pass.
+    waited_for_token: bool,
     /// When to look again although the planner was not asked: the pass ended before it could be.
     retry: Option<Duration>,
 }
@@ -91,7 +93,18 @@ impl<'a> Pass<'a> {
         let mut facts = Facts::begin(notes, clock::nonce());
         let connection = context.connections.stored(namespace, &object.batch.spec.connection_ref.name);
         facts.protected = connection.map(|found| found.spec.protected_users.clone()).unwrap_or_default();
-        Self { context, api, namespace, name, object, facts, client: None, armed: None, retry: None }
+        Self {
+            context,
+            api,
+            namespace,
+            name,
+            object,
+            facts,
+            client: None,
+            armed: None,
+            waited_for_token: false,
+            retry: None,
+        }
     }
 
     fn batch<'b>(&self, desired: &'b Desired, status: &'b JumpCloudUserBatchStatus) -> Batch<'b> {
@@ -195,9 +208,13 @@ impl<'a> Pass<'a> {
     /// The rate token, the client with a credential that lasts, and a lease that outlasts the request.
     async fn prepare(&mut self) -> Prepared {
         let Some(client) = self.client.clone() else { return Prepared::NotLeading };
-        let time = self.context.policy.submit_timeout;
+        let (time, begin) = (self.context.policy.submit_timeout, clock::monotonic());
         if let Err(error) = client.authenticate(time).await {
             self.not_authenticated(&error);
+            return Prepared::NotNow;
+        }
+        // The time of the intent that was planned runs already: it is planned again, with all of it.
+        if begin.elapsed() * 4 > time && !std::mem::replace(&mut self.waited_for_token, true) {
             return Prepared::NotNow;
         }
         let permit = match client.reserve().await {

@@ -170,7 +170,8 @@ impl Transport {
             permit.spend();
         }
         let answer = self.exchange(call, token.as_ref(), deadline).await;
-        if let (Some(source), Some(token), Err(Error::Status { status: 401, .. })) =
+        // To the login page JumpCloud sends who shows no key; perhaps also who shows a token that ended.
+        if let (Some(source), Some(token), Err(Error::Status { status: 401 | 300..=399, .. })) =
             (&self.tokens, &token, &answer)
         {
             source.refused(token);

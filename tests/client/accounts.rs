@@ -155,6 +155,11 @@ async fn a_second_refusal_is_final() {
     // It says nothing about later: the cause may be gone.
     rig.sim.set_faults(Vec::new());
     assert!(client.organizations().await.is_ok());
+    let login = Reply::Redirect { status: 302, location: "/login".to_owned() };
+    rig.sim.set_faults(vec![FaultRule::new(Act::Refuses, login).on(Route::OrganizationList).times(1)]);
+    assert!(client.organizations().await.unwrap_err().is_redirect());
+    assert!(client.organizations().await.is_ok());
+    assert_eq!(rig.count(Route::Token), 4, "a token of which JumpCloud says nothing may have ended");
 }
 
 #[tokio::test]

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::common::SecretKeyReference;
 
+/// What is said of a connection with no credential, or with two.
+pub const ONE_CREDENTIAL: &str = "auth takes exactly one of apiKey and serviceAccount";
+
 /// Which JumpCloud organisation is reached, with which credential and how fast. Other objects of the
 /// namespace name it in `connectionRef`; `default` when they name none.
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,7 +31,10 @@ use super::common::SecretKeyReference;
     validation = Rule::new("!has(self.spec.apiURL) || self.spec.apiURL.startsWith('https://') \
         || self.spec.apiURL.matches('^http://(localhost|127[.][0-9]+[.][0-9]+[.][0-9]+|\\\\[::1\\\\])(:[0-9]+)?$')")
         .message("apiURL is https; plain http is taken for loopback addresses only")
-        .field_path(".spec.apiURL")
+        .field_path(".spec.apiURL"),
+    validation = Rule::new("has(self.spec.auth.apiKey) != has(self.spec.auth.serviceAccount)")
+        .message(ONE_CREDENTIAL)
+        .field_path(".spec.auth")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct JumpCloudConnectionSpec {
@@ -36,7 +42,10 @@ pub struct JumpCloudConnectionSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
     /// Origin of the API instead of a region: scheme, host and port, no path. Must be allowed by the
-    /// operator's --allowed-api-url, so that a namespace cannot send a key elsewhere.
+    /// operator's --allowed-api-url, so that a namespace cannot send a key elsewhere. A service account
+    /// gets its tokens from /oauth2/token of this origin; with a region, and with the origin of one, from
+    /// the region's admin-oauth.id.jumpcloud.com, admin-oauth.id.eu.jumpcloud.com or
+    /// admin-oauth.id.in.jumpcloud.com.
     #[serde(default, rename = "apiURL", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 8, max = 512), regex(pattern = r"^https?://[^/?#@\s]+$"))]
     pub api_url: Option<String>,
@@ -45,7 +54,7 @@ pub struct JumpCloudConnectionSpec {
     #[serde(default, rename = "organizationID", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9-]+$"))]
     pub organization_id: Option<String>,
-    /// The credential.
+    /// The credential: exactly one of apiKey and serviceAccount.
     pub auth: Auth,
     /// How fast and how much at once.
     #[serde(default)]
@@ -77,7 +86,34 @@ pub enum Region {
 #[serde(rename_all = "camelCase")]
 pub struct Auth {
     /// An API key, sent as x-api-key.
-    pub api_key: ApiKey,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<ApiKey>,
+    /// A service account: OAuth client credentials, for which the operator gets tokens that it sends as
+    /// Bearer. JumpCloud's description of the bulk routes names API keys only; where they refuse a
+    /// token, use an API key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account: Option<ServiceAccount>,
+}
+
+/// The credential that a connection uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen<'a> {
+    /// An API key.
+    ApiKey(&'a SecretKeyReference),
+    /// A service account.
+    ServiceAccount(&'a ServiceAccount),
+}
+
+impl Auth {
+    /// The one credential; `None` when there is none, or two, which the API server refuses.
+    #[must_use]
+    pub const fn chosen(&self) -> Option<Chosen<'_>> {
+        match (&self.api_key, &self.service_account) {
+            (Some(key), None) => Some(Chosen::ApiKey(&key.secret_key_ref)),
+            (None, Some(account)) => Some(Chosen::ServiceAccount(account)),
+            (None, None) | (Some(_), Some(_)) => None,
+        }
+    }
 }
 
 /// Where an API key is.
@@ -86,6 +122,18 @@ pub struct Auth {
 pub struct ApiKey {
     /// Secret and key in the connection's namespace.
     pub secret_key_ref: SecretKeyReference,
+}
+
+/// Where the client id and the client secret of a service account are: in one Secret or in two, in the
+/// connection's namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceAccount {
+    /// Secret and key of the client id.
+    #[serde(rename = "clientIDSecretKeyRef")]
+    pub client_id_secret_key_ref: SecretKeyReference,
+    /// Secret and key of the client secret.
+    pub client_secret_secret_key_ref: SecretKeyReference,
 }
 
 /// Limits of a connection. Connections that share a credential share the lowest of their limits.
@@ -127,10 +175,30 @@ pub struct JumpCloudConnectionStatus {
     /// The organisation behind the credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization: Option<OrganizationStatus>,
-    /// uid and resourceVersion of the Secret that was checked last, as `uid/resourceVersion`.
+    /// The state that JumpCloud gives to new users that declare none. Read when the connection is
+    /// checked after a change; absent when the credential may not read the organisation's settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_user_state: Option<NewUserState>,
+    /// uid and resourceVersion of the Secret that was checked last, as `uid/resourceVersion`. With two
+    /// Secrets both, that of the client id first, with a comma between them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub credential_version: Option<String>,
+}
+
+/// The state of new users that declare none, by the way they come in: Activated or Staged, or whatever
+/// else JumpCloud says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewUserState {
+    /// For batches with creationSource Bulk, the default (JumpCloud's setting csvImport).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub bulk: Option<String>,
+    /// For batches with any other creationSource (JumpCloud's setting applicationImport).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub other_sources: Option<String>,
 }
 
 /// A JumpCloud organisation.

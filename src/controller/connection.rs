@@ -21,8 +21,11 @@ use super::error::{Error, KUBE_TIMEOUT, within};
 use super::events;
 use super::object::{is_conflict, status_patch, written_by_us};
 use crate::api::condition::{self, Standing, Verdict};
-use crate::api::connection::{JumpCloudConnection, JumpCloudConnectionStatus, OrganizationStatus};
-use crate::plan::connection::{Finding, assess};
+use crate::api::connection::{
+    JumpCloudConnection, JumpCloudConnectionStatus, NewUserState, OrganizationStatus,
+};
+use crate::jumpcloud::client::JumpCloud;
+use crate::plan::connection::{self, Finding, assess};
 use crate::runtime::clock;
 use crate::runtime::guard::guard;
 use crate::users::clean;
@@ -88,22 +91,22 @@ async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Ac
     if due == Due::Nothing {
         return Ok(Action::await_change());
     }
+    let mut asked = None;
     let (finding, version) = match context.connections.outbound().endpoint(&connection.spec) {
         Err(why) => {
             context.connections.unusable(connection, why.clone(), None);
-            (Finding::OriginRefused(why), None)
+            (Finding::Invalid(why), None)
         }
         Ok(endpoint) => match credentials::read(&context.client, &namespace, &connection.spec).await? {
-            KeyMaterial::NoSecret => (Finding::SecretMissing, None),
-            KeyMaterial::NoKey(why) => (Finding::KeyMissing(why), None),
+            KeyMaterial::Lacking(finding) => (finding, None),
             KeyMaterial::Found { version, .. } if due == Due::CheckIfChanged(version.clone()) => {
                 return Ok(again(context));
             }
             KeyMaterial::Found { credential, version } => {
-                let client = context.connections.client(connection, endpoint, credential);
-                match client {
-                    Err(why) => (Finding::KeyMissing(format!("cannot be used: {why}")), Some(version)),
+                match context.connections.client(connection, endpoint, credential) {
+                    Err(why) => (Finding::CredentialUnusable(why), Some(version)),
                     Ok(client) => {
+                        asked = Some(client.0.clone());
                         let finding = ask(&client.0, connection.spec.organization_id.is_some()).await;
                         let assessed = assess(&connection.spec, &finding, &[], clock::now());
                         if let Some(organization) = assessed.organization {
@@ -122,7 +125,18 @@ async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Ac
         let fixed = matches!(finding, Finding::CredentialRefused(_)).then(|| version.clone()).flatten();
         context.connections.unusable(connection, assessed.verdict.message.clone(), fixed);
     }
-    write(connection, &old, &assessed.verdict, assessed.organization, version, context).await?;
+    let generation = connection.metadata.generation.unwrap_or_default();
+    let mut new = JumpCloudConnectionStatus {
+        observed_generation: Some(generation),
+        conditions: condition::conditions(&old.conditions, &assessed.verdict, generation, clock::now()),
+        credential_version: version.or_else(|| old.credential_version.clone()),
+        ..old.clone()
+    };
+    if let (Some(organization), Some(client)) = (assessed.organization, asked) {
+        new.organization = Some(organization);
+        new.new_user_state = new_user_state(&client, &old, &new).await;
+    }
+    write(connection, &old, &new, &assessed.verdict, context).await?;
     Ok(if assessed.verdict.standing == Standing::Done { Action::await_change() } else { again(context) })
 }
 
@@ -132,7 +146,7 @@ fn again(context: &Context) -> Action {
 
 /// The errors say status and kind without JumpCloud's words: those may repeat what was sent.
 /// `named` says that the spec names an organisation, which goes out with every request.
-async fn ask(client: &crate::jumpcloud::client::JumpCloud, named: bool) -> Finding {
+async fn ask(client: &JumpCloud, named: bool) -> Finding {
     match client.organizations().await {
         Ok(found) => Finding::Organizations(
             found
@@ -151,27 +165,45 @@ async fn ask(client: &crate::jumpcloud::client::JumpCloud, named: bool) -> Findi
     }
 }
 
+/// The state of new users in the organisation of `new`. Asked for only while it is not known for this
+/// generation and credential, so that a check after a restart stays one request. A connection works
+/// without it: nothing rests on it, and a credential may have no right to read it.
+async fn new_user_state(
+    client: &JumpCloud,
+    old: &JumpCloudConnectionStatus,
+    new: &JumpCloudConnectionStatus,
+) -> Option<NewUserState> {
+    let same = old.observed_generation == new.observed_generation
+        && old.credential_version == new.credential_version
+        && old.organization == new.organization;
+    if same && old.new_user_state.is_some() {
+        return old.new_user_state.clone();
+    }
+    match client.organization(&new.organization.as_ref()?.id).await {
+        Ok(found) => {
+            let states = found.new_user_states?;
+            connection::new_user_state(states.csv_import.as_deref(), states.application_import.as_deref())
+        }
+        Err(error) => {
+            tracing::info!(%error, "the state of new users is not known");
+            None
+        }
+    }
+}
+
 /// Writes the status, when it says anything new.
 async fn write(
     connection: &JumpCloudConnection,
     old: &JumpCloudConnectionStatus,
+    new: &JumpCloudConnectionStatus,
     verdict: &Verdict,
-    organization: Option<OrganizationStatus>,
-    version: Option<String>,
     context: &Context,
 ) -> Result<(), Error> {
-    let generation = connection.metadata.generation.unwrap_or_default();
-    let new = JumpCloudConnectionStatus {
-        observed_generation: Some(generation),
-        conditions: condition::conditions(&old.conditions, verdict, generation, clock::now()),
-        organization: organization.or_else(|| old.organization.clone()),
-        credential_version: version.or_else(|| old.credential_version.clone()),
-    };
-    if new == *old {
+    if new == old {
         return Ok(());
     }
     let uid = connection.uid().unwrap_or_default();
-    let patch = status_patch(&uid, &connection.resource_version().unwrap_or_default(), old, &new);
+    let patch = status_patch(&uid, &connection.resource_version().unwrap_or_default(), old, new);
     let api: Api<JumpCloudConnection> =
         Api::namespaced(context.client.clone(), &connection.namespace().unwrap_or_default());
     match within(

@@ -23,6 +23,7 @@ use crate::jumpcloud::client::{ClientConfig, JumpCloud};
 use crate::jumpcloud::endpoint::Endpoint;
 use crate::jumpcloud::throttle::Throttle;
 use crate::jumpcloud::throttles::{ThrottleKey, Throttles};
+use crate::jumpcloud::token::Tokens;
 use crate::plan::facts::{Connection, ConnectionFact};
 use crate::runtime::clock;
 use crate::runtime::metrics::Metrics;
@@ -38,6 +39,7 @@ pub struct Connections {
     client: kube::Client,
     outbound: Outbound,
     throttles: Throttles,
+    tokens: Tokens,
     stores: Vec<Store<DeserializeGuard<JumpCloudConnection>>>,
     held: Mutex<HashMap<String, Held>>,
     wake: Sender<()>,
@@ -87,8 +89,8 @@ impl Connections {
         stores: Vec<Store<DeserializeGuard<JumpCloudConnection>>>,
         wake: Sender<()>,
     ) -> Self {
-        let (throttles, held) = (Throttles::default(), Mutex::default());
-        Self { client, outbound, throttles, stores, held, wake }
+        let (throttles, tokens, held) = (Throttles::default(), Tokens::default(), Mutex::default());
+        Self { client, outbound, throttles, tokens, stores, held, wake }
     }
 
     /// The connection for a pass of an object in `namespace`, and its client when it can be used.
@@ -206,6 +208,7 @@ impl Connections {
             credential,
             organization: spec.organization_id.clone(),
             throttle: self.throttles.wish(&key_of(connection), &key, limits),
+            tokens: self.tokens.clone(),
             request_timeout: READ_TIMEOUT,
             extra_roots: self.outbound.extra_roots.clone(),
             proxy: self.outbound.proxy.clone(),

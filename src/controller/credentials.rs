@@ -1,6 +1,6 @@
 //! Reading credentials, and where they may be sent.
 //!
-//! Secrets are read one by one (verb `get`), never listed or watched. Keys stay in memory.
+//! Secrets are read one by one (verb `get`), never listed or watched. Credentials stay in memory.
 
 use std::sync::Arc;
 
@@ -10,22 +10,22 @@ use reqwest::{Certificate, Url};
 use secrecy::SecretString;
 
 use super::error::{Error, KUBE_TIMEOUT, within};
-use crate::api::connection::{JumpCloudConnectionSpec, Region as Declared};
-use crate::jumpcloud::auth::Credential;
+use crate::api::common::SecretKeyReference;
+use crate::api::connection::{Chosen, JumpCloudConnectionSpec, ONE_CREDENTIAL, Region as Declared};
+use crate::jumpcloud::auth::{Credential, ServiceAccount};
 use crate::jumpcloud::endpoint::{Endpoint, Region};
 use crate::jumpcloud::observe::Observer;
+use crate::plan::connection::Finding;
 
-/// A Secret's content that matters.
+/// What the Secrets of a connection hold.
 pub enum KeyMaterial {
-    /// There is no such Secret.
-    NoSecret,
-    /// It lacks the key, or what is there is no key: why.
-    NoKey(String),
-    /// The credential and the Secret's uid and resourceVersion.
+    /// No credential: why.
+    Lacking(Finding),
+    /// The credential and the version of the Secrets.
     Found {
         /// The credential.
         credential: Credential,
-        /// `uid/resourceVersion`.
+        /// `uid/resourceVersion` of each Secret.
         version: String,
     },
 }
@@ -39,24 +39,76 @@ pub async fn read(
     namespace: &str,
     spec: &JumpCloudConnectionSpec,
 ) -> Result<KeyMaterial, Error> {
-    let reference = &spec.auth.api_key.secret_key_ref;
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let Some(secret) = within(KUBE_TIMEOUT, api.get_opt(&reference.name)).await?? else {
-        return Ok(KeyMaterial::NoSecret);
-    };
-    let Some(bytes) = secret.data.as_ref().and_then(|data| data.get(&reference.key)) else {
-        return Ok(KeyMaterial::NoKey("not found".to_owned()));
-    };
+    let get = async |name: &str| within(KUBE_TIMEOUT, api.get_opt(name)).await?.map_err(Error::from);
+    Ok(match spec.auth.chosen() {
+        None => KeyMaterial::Lacking(Finding::Invalid(ONE_CREDENTIAL.to_owned())),
+        Some(Chosen::ApiKey(reference)) => api_key(reference, get(&reference.name).await?.as_ref()),
+        Some(Chosen::ServiceAccount(account)) => {
+            let (id, secret) = (&account.client_id_secret_key_ref, &account.client_secret_secret_key_ref);
+            let first = get(&id.name).await?;
+            let second = if id.name == secret.name { None } else { Some(get(&secret.name).await?) };
+            service_account((id, first.as_ref()), (secret, second.as_ref().map(Option::as_ref)))
+        }
+    })
+}
+
+fn api_key(reference: &SecretKeyReference, secret: Option<&Secret>) -> KeyMaterial {
+    let found = present(reference, secret).and_then(|secret| {
+        let key = text(reference, secret, "API key")?;
+        Ok((Credential::ApiKey(key), version(secret)))
+    });
+    material(found)
+}
+
+/// The second Secret is `None` when it is the first one.
+fn service_account(
+    (id, first): (&SecretKeyReference, Option<&Secret>),
+    (secret, second): (&SecretKeyReference, Option<Option<&Secret>>),
+) -> KeyMaterial {
+    let found = present(id, first).and_then(|first| {
+        let other = second.map(|second| present(secret, second)).transpose()?;
+        let client_id = text(id, first, "client id")?;
+        let client_secret = text(secret, other.unwrap_or(first), "client secret")?;
+        let versions = [Some(first), other].into_iter().flatten().map(version).collect::<Vec<_>>();
+        let account = ServiceAccount { client_id, client_secret };
+        Ok((Credential::ServiceAccount(account), versions.join(",")))
+    });
+    material(found)
+}
+
+fn material(found: Result<(Credential, String), Finding>) -> KeyMaterial {
+    match found {
+        Ok((credential, version)) => KeyMaterial::Found { credential, version },
+        Err(finding) => KeyMaterial::Lacking(finding),
+    }
+}
+
+fn present<'a>(reference: &SecretKeyReference, secret: Option<&'a Secret>) -> Result<&'a Secret, Finding> {
+    secret.ok_or_else(|| Finding::SecretMissing(reference.name.clone()))
+}
+
+/// What is under a key of a Secret.
+fn text(
+    reference: &SecretKeyReference,
+    secret: &Secret,
+    wanted: &'static str,
+) -> Result<SecretString, Finding> {
+    let missing =
+        |why: &str| Finding::KeyMissing { reference: reference.clone(), wanted, why: why.to_owned() };
+    let bytes = secret.data.as_ref().and_then(|data| data.get(&reference.key));
+    let bytes = bytes.ok_or_else(|| missing("not found"))?;
     // Keys come from files, and files end with a line break.
-    let Some(text) = std::str::from_utf8(&bytes.0).ok().map(str::trim).filter(|text| !text.is_empty()) else {
-        return Ok(KeyMaterial::NoKey("is empty or not a text".to_owned()));
-    };
-    let version = format!(
+    let text = std::str::from_utf8(&bytes.0).ok().map(str::trim).filter(|text| !text.is_empty());
+    Ok(SecretString::from(text.ok_or_else(|| missing("is empty or not a text"))?))
+}
+
+fn version(secret: &Secret) -> String {
+    format!(
         "{}/{}",
         secret.metadata.uid.as_deref().unwrap_or_default(),
         secret.metadata.resource_version.as_deref().unwrap_or_default()
-    );
-    Ok(KeyMaterial::Found { credential: Credential::ApiKey(SecretString::from(text)), version })
+    )
 }
 
 /// Settings for all clients of the process.
@@ -90,5 +142,81 @@ impl Outbound {
         } else {
             Err("apiURL is not allowed; add it to the operator's --allowed-api-url, or use region".to_owned())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn secret(uid: &str, data: &[(&str, &str)]) -> Secret {
+        let mut secret = Secret::default();
+        secret.metadata.uid = Some(uid.to_owned());
+        secret.metadata.resource_version = Some("7".to_owned());
+        let bytes = |text: &str| k8s_openapi::ByteString(text.as_bytes().to_vec());
+        secret.data = Some(data.iter().map(|(key, value)| ((*key).to_owned(), bytes(value))).collect());
+        secret
+    }
+
+    fn reference(name: &str, key: &str) -> SecretKeyReference {
+        SecretKeyReference { name: name.to_owned(), key: key.to_owned() }
+    }
+
+    fn lacking(material: KeyMaterial) -> Finding {
+        match material {
+            KeyMaterial::Lacking(finding) => finding,
+            KeyMaterial::Found { .. } => panic!("a credential was found"),
+        }
+    }
+
+    #[test]
+    fn a_service_account_comes_from_one_secret_or_two() {
+        let both = secret("a", &[("id", " client\n"), ("secret", "canary\n")]);
+        let (id, key) = (reference("sa", "id"), reference("sa", "secret"));
+        let KeyMaterial::Found { credential: Credential::ServiceAccount(account), version } =
+            service_account((&id, Some(&both)), (&key, None))
+        else {
+            panic!("no service account");
+        };
+        assert_eq!((account.client_id.expose_secret(), version.as_str()), ("client", "a/7"));
+        assert_eq!(account.client_secret.expose_secret(), "canary");
+
+        let (one, two) = (secret("a", &[("id", "client")]), secret("b", &[("secret", "canary")]));
+        let other = reference("other", "secret");
+        let KeyMaterial::Found { version, .. } =
+            service_account((&id, Some(&one)), (&other, Some(Some(&two))))
+        else {
+            panic!("no service account");
+        };
+        assert_eq!(version, "a/7,b/7");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let (id, key) = (reference("sa", "id"), reference("other", "secret"));
+        let one = secret("a", &[("id", "client")]);
+        let empty = secret("b", &[("secret", " ")]);
+        assert_eq!(
+            lacking(service_account((&id, None), (&key, Some(Some(&empty))))),
+            Finding::SecretMissing("sa".to_owned())
+        );
+        assert_eq!(
+            lacking(service_account((&id, Some(&one)), (&key, Some(None)))),
+            Finding::SecretMissing("other".to_owned())
+        );
+        let missing = |material| match lacking(material) {
+            Finding::KeyMissing { reference, wanted, why } => (reference.name, wanted, why),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            missing(service_account((&id, Some(&one)), (&key, Some(Some(&empty))))),
+            ("other".to_owned(), "client secret", "is empty or not a text".to_owned())
+        );
+        assert_eq!(
+            missing(api_key(&reference("sa", "key"), Some(&one))),
+            ("sa".to_owned(), "API key", "not found".to_owned())
+        );
     }
 }

@@ -72,6 +72,8 @@ struct Pass<'a> {
     facts: Facts,
     client: Option<JumpCloud>,
     armed: Option<Box<Armed>>,
+    /// A token was long in coming once in this pass.
+    waited_for_token: bool,
     /// When to look again although the planner was not asked: the pass ended before it could be.
     retry: Option<Duration>,
 }
@@ -91,7 +93,18 @@ impl<'a> Pass<'a> {
         let mut facts = Facts::begin(notes, clock::nonce());
         let connection = context.connections.stored(namespace, &object.batch.spec.connection_ref.name);
         facts.protected = connection.map(|found| found.spec.protected_users.clone()).unwrap_or_default();
-        Self { context, api, namespace, name, object, facts, client: None, armed: None, retry: None }
+        Self {
+            context,
+            api,
+            namespace,
+            name,
+            object,
+            facts,
+            client: None,
+            armed: None,
+            waited_for_token: false,
+            retry: None,
+        }
     }
 
     fn batch<'b>(&self, desired: &'b Desired, status: &'b JumpCloudUserBatchStatus) -> Batch<'b> {
@@ -148,7 +161,8 @@ impl<'a> Pass<'a> {
         let message = clean::message(&error.to_string(), None);
         let retry_at = self.context.memory.failed(self.object.uid(), &message, error.retry_after(), now);
         self.facts.failed.insert(what, FailedRead { retry_at, message });
-        if error.is_credentials() || error.is_redirect() || matches!(error, ClientError::Connect { .. }) {
+        let unreachable = matches!(error, ClientError::Connect { .. } | ClientError::Token { .. });
+        if unreachable || error.is_credentials() || error.is_redirect() {
             self.doubt();
         }
     }
@@ -191,9 +205,18 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The rate token, the client and a lease that outlasts the request.
+    /// The rate token, the client with a credential that lasts, and a lease that outlasts the request.
     async fn prepare(&mut self) -> Prepared {
         let Some(client) = self.client.clone() else { return Prepared::NotLeading };
+        let (time, begin) = (self.context.policy.submit_timeout, clock::monotonic());
+        if let Err(error) = client.authenticate(time).await {
+            self.not_authenticated(&error);
+            return Prepared::NotNow;
+        }
+        // The time of the intent that was planned runs already: it is planned again, with all of it.
+        if begin.elapsed() * 4 > time && !std::mem::replace(&mut self.waited_for_token, true) {
+            return Prepared::NotNow;
+        }
         let permit = match client.reserve().await {
             Ok(permit) => permit,
             Err(throttled) => {
@@ -201,11 +224,28 @@ impl<'a> Pass<'a> {
                 return Prepared::NotNow;
             }
         };
-        let time = self.context.policy.submit_timeout;
         if self.context.leadership.remaining().is_none_or(|left| left <= time) {
             return Prepared::NotLeading;
         }
         Prepared::Ready(Ready { permit, client, deadline: clock::monotonic() + time })
+    }
+
+    /// The service account got no token: no intent is committed for a request that could not be sent.
+    fn not_authenticated(&mut self, error: &ClientError) {
+        tracing::warn!(%error, "no request can be sent");
+        let message = clean::message(&error.to_string(), None);
+        self.hold(&message, error.retry_after());
+        self.doubt();
+    }
+
+    /// Nothing is sent for a while.
+    fn hold(&mut self, message: &str, asked: Option<Duration>) {
+        let uid = self.object.uid();
+        let until = self.context.memory.failed(uid, message, asked, clock::now());
+        let connection = &self.object.batch.spec.connection_ref.name;
+        let epoch = self.context.connections.epoch(self.namespace, connection);
+        self.context.memory.hold(uid, until, epoch);
+        self.facts.notes.hold_until = Some(until);
     }
 
     /// Sets fields of one user (I/O): harmless when repeated, announced by the write before.
@@ -232,12 +272,7 @@ impl<'a> Pass<'a> {
         if let Outcome::Refused { message } = &sent.outcome {
             // The vendor's words may repeat any row of the request.
             let message = clean::message(message, desired.rows.iter().map(|row| &row.fields));
-            let until =
-                self.context.memory.failed(self.object.uid(), &message, sent.retry_in(), clock::now());
-            let connection = &self.object.batch.spec.connection_ref.name;
-            let epoch = self.context.connections.epoch(self.namespace, connection);
-            self.context.memory.hold(self.object.uid(), until, epoch);
-            self.facts.notes.hold_until = Some(until);
+            self.hold(&message, sent.retry_in());
             if sent.concerns_connection() {
                 self.doubt();
             }

@@ -1,17 +1,19 @@
-//! The client: bulk jobs, their results, and organisations. Users are in [`crate::jumpcloud::users`].
+//! The client, and the requests that start bulk jobs. Their results are in [`crate::jumpcloud::results`],
+//! users in [`crate::jumpcloud::users`], organisations in [`crate::jumpcloud::organizations`].
 //!
 //! Guarantees:
 //! - [`JumpCloud::bulk_create`] and [`JumpCloud::bulk_update`] make one HTTP request, repeated only when
 //!   not one byte was sent, and end by the deadline given.
 //! - Reads are repeated as the module `retry` says, within [`ClientConfig::request_timeout`] for
 //!   each page.
-//! - Every HTTP request costs a token of the shared [`Throttle`].
+//! - Every HTTP request costs a token of the shared [`Throttle`], but for those that get the token of a
+//!   service account.
+//! - A bulk request that is refused because of such a token is not made again; the token is dropped.
 //!
 //! Dropping the future of a bulk request half-way leaves its outcome unknown: run it on a task of its own.
 //! A deadline less than the time for connecting (5 s) away can come while the
 //! connection is still being made, which is reported as unknown, too: nobody can tell.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,21 +28,17 @@ use crate::jumpcloud::auth::Credential;
 use crate::jumpcloud::delivery::Delivery;
 use crate::jumpcloud::endpoint::{Endpoint, Version};
 use crate::jumpcloud::error::{ConfigError, Error};
+use crate::jumpcloud::message::Secrets;
 use crate::jumpcloud::observe::{NoObserver, Observer};
 use crate::jumpcloud::paginate::{PAGE, Paging};
 use crate::jumpcloud::retry::{self, Effect};
 use crate::jumpcloud::throttle::{MAX_WAIT, Permit, Throttle, Throttled};
+use crate::jumpcloud::token::Tokens;
 use crate::jumpcloud::transport::{Call, Scheme, Settings, Transport};
-use crate::jumpcloud::wire::{Organization, Page, WorkResult, read_each};
+use crate::jumpcloud::wire::Page;
 use crate::runtime::clock;
 
 const CREATION_SOURCE: HeaderName = HeaderName::from_static("creation-source");
-
-/// The most pages of one job's results: far beyond the 800 users of the largest job.
-const MAX_RESULT_PAGES: usize = 50;
-
-/// The most pages of a listing of organisations.
-const MAX_ORGANIZATION_PAGES: usize = 100;
 
 /// What a client is made of.
 #[derive(Clone)]
@@ -54,6 +52,8 @@ pub struct ClientConfig {
     pub organization: Option<String>,
     /// Shared by all clients of this credential.
     pub throttle: Throttle,
+    /// The tokens of service accounts: shared by all clients of a process. Default none are known yet.
+    pub tokens: Tokens,
     /// The time for one page of a read, waiting and repetitions included. Default 30 s.
     pub request_timeout: Duration,
     /// Trusted besides the roots of the system. Default none.
@@ -100,6 +100,7 @@ impl ClientConfig {
             credential,
             organization: None,
             throttle,
+            tokens: Tokens::default(),
             request_timeout: Duration::from_secs(30),
             extra_roots: Vec::new(),
             proxy: None,
@@ -118,9 +119,13 @@ impl JumpCloud {
     pub fn new(config: ClientConfig) -> Result<Self, ConfigError> {
         let headers = config.credential.headers(config.organization.as_deref())?;
         let scheme = if config.endpoint.is_plain() { Scheme::PlainToo } else { Scheme::HttpsOnly };
+        let tokens = config.tokens.source(&config.endpoint, &config.credential)?;
+        let own = || Secrets::new(config.credential.secret().clone());
+        let secrets = tokens.as_ref().map_or_else(own, |source| source.secrets().clone());
         let transport = Transport::new(Settings {
             headers,
-            secret: config.credential.secret().clone(),
+            tokens,
+            secrets,
             user_agent: config.user_agent,
             extra_roots: config.extra_roots,
             proxy: config.proxy,
@@ -145,7 +150,61 @@ impl JumpCloud {
         self.inner.throttle.reserve().await
     }
 
+    /// Sees to it that requests within `fresh_for` need not wait for a token, if it can be had: what must
+    /// not be begun in vain asks for this first. Nothing with an API key.
+    ///
+    /// # Errors
+    /// [`Error::Token`] when the service account gets none.
+    ///
+    /// ```
+    #[doc = include_str!("example.txt")]
+    /// use jumpcloud_operator::jumpcloud::auth::ServiceAccount;
+    ///
+    /// sim.add_client_secret(DEFAULT_ORGANISATION, "an-id", "a-secret")?;
+    /// let account = ServiceAccount { client_id: "an-id".into(), client_secret: "a-secret".into() };
+    /// let config = ClientConfig::new(
+    ///     Endpoint::origin(sim.url())?,
+    ///     Credential::ServiceAccount(account),
+    ///     Throttle::new(Limits::default()),
+    /// );
+    /// let client = JumpCloud::new(config)?;
+    /// client.authenticate(Duration::from_secs(20)).await?;
+    /// // The token is used again.
+    /// assert_eq!(client.organizations().await?.len(), 1);
+    /// assert_eq!(sim.requests(jumpcloud_sim::Route::Token).len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn authenticate(&self, fresh_for: Duration) -> Result<(), Error> {
+        let inner = &self.inner;
+        let deadline = clock::monotonic() + inner.request_timeout;
+        retry::run(Effect::Read, deadline, |_| inner.transport.authenticate(fresh_for, deadline)).await
+    }
+
     /// `POST /bulk/users`: starts a job that makes users.
+    ///
+    /// ```
+    #[doc = include_str!("example.txt")]
+    /// // Serialised, and hashed for the record, before it is sent.
+    /// let rows = json!([{"username": "ada", "email": "ada@example.com", "state": "STAGED"}]);
+    /// let request = BulkRequest {
+    ///     body: serde_json::to_vec(&rows)?.into(),
+    ///     suppress_email: true,
+    ///     creation_source: None,
+    /// };
+    /// let permit = client.reserve().await?;
+    /// let deadline = clock::monotonic() + Duration::from_secs(20);
+    /// match client.bulk_create(permit, &request, deadline).await {
+    ///     Delivery::Accepted { job_id } => assert!(!job_id.is_empty()),
+    ///     Delivery::Refused(refusal) => panic!("may be sent again when the cause is gone: {refusal:?}"),
+    ///     Delivery::Rejected { status, .. } => panic!("a row is at fault: {status}"),
+    ///     Delivery::Unknown(outcome) => panic!("look the users up before anything else: {outcome:?}"),
+    /// }
+    /// sim.advance(Duration::from_secs(60));
+    /// assert_eq!(sim.user("ada").unwrap()["state"], "STAGED");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn bulk_create(&self, permit: Permit, request: &BulkRequest, deadline: Instant) -> Delivery {
         let call = self.bulk("POST /bulk/users", Method::POST, request).map(|mut call| {
             if let Some(source) = request.creation_source {
@@ -157,74 +216,28 @@ impl JumpCloud {
     }
 
     /// `PATCH /bulk/users`: starts a job that changes users, each named by `id`.
+    ///
+    /// ```
+    #[doc = include_str!("example.txt")]
+    /// let ada = json!({"username": "ada", "email": "ada@example.com", "company": "Example"});
+    /// let id = sim.add_user(DEFAULT_ORGANISATION, &ada)?;
+    /// // A field that is not named stays as it is.
+    /// let rows = json!([{"id": id, "department": "Engines"}]);
+    /// let body = serde_json::to_vec(&rows)?.into();
+    /// let request = BulkRequest { body, suppress_email: true, creation_source: None };
+    /// let permit = client.reserve().await?;
+    /// let deadline = clock::monotonic() + Duration::from_secs(20);
+    /// let delivery = client.bulk_update(permit, &request, deadline).await;
+    /// assert_eq!(delivery.category(), "accepted");
+    /// sim.advance(Duration::from_secs(60));
+    /// let ada = sim.user("ada").unwrap();
+    /// assert_eq!((&ada["department"], &ada["company"]), (&json!("Engines"), &json!("Example")));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn bulk_update(&self, permit: Permit, request: &BulkRequest, deadline: Instant) -> Delivery {
         let call = self.bulk("PATCH /bulk/users", Method::PATCH, request);
         self.deliver(permit, call, deadline).await
-    }
-
-    /// `GET /bulk/users/{job_id}/results`: the rows of a job, distinct by row id, the last seen state of
-    /// each. There may be fewer than were sent, and in any order, while the job runs.
-    ///
-    /// Reading stops after `expected` distinct rows, so that a full last page costs no empty one.
-    ///
-    /// # Errors
-    /// [`Error::is_not_found`] when JumpCloud does not know the job (any more).
-    pub async fn job_results(&self, job: &str, expected: usize) -> Result<Vec<WorkResult>, Error> {
-        let url = self.at(Version::V2, &["bulk", "users", job, "results"])?;
-        let call = Call::new("GET /bulk/users/{job_id}/results", Effect::Read, Method::GET, url);
-        let mut rows: Vec<WorkResult> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
-        let mut paging = Paging::new(MAX_RESULT_PAGES);
-        loop {
-            let page = self.page(&call, paging).await?;
-            let received = page.items.len();
-            for row in
-                read_each(call.route, page.items, |row| WorkResult::read(&row, self.inner.transport.secret()))
-            {
-                let place = row.id.as_ref().and_then(|id| places.get(id)).copied();
-                match place.and_then(|place| rows.get_mut(place)) {
-                    Some(known) => *known = row,
-                    None => {
-                        if let Some(id) = &row.id {
-                            places.insert(id.clone(), rows.len());
-                        }
-                        rows.push(row);
-                    }
-                }
-            }
-            match paging.next(received, page.total) {
-                Some(next) if rows.len() < expected => paging = next,
-                _ => return Ok(rows),
-            }
-        }
-    }
-
-    /// `GET /organizations`: the organisations that the credential can see.
-    ///
-    /// # Errors
-    /// When a page cannot be read; see [`Error`].
-    pub async fn organizations(&self) -> Result<Vec<Organization>, Error> {
-        let url = self.at(Version::V1, &["organizations"])?;
-        let call = Call::new("GET /organizations", Effect::Read, Method::GET, url).query("sort", "_id");
-        let mut found = Vec::new();
-        let mut paging = Some(Paging::new(MAX_ORGANIZATION_PAGES));
-        while let Some(current) = paging {
-            let page = self.page(&call, current).await?;
-            paging = current.next(page.items.len(), page.total);
-            found.extend(read_each(call.route, page.items, |item| Organization::read(&item)));
-        }
-        Ok(found)
-    }
-
-    /// `GET /organizations/{id}`: one organisation, with the state that new users get when the answer
-    /// says it.
-    ///
-    /// # Errors
-    /// [`Error::is_not_found`] when it does not exist for this credential.
-    pub async fn organization(&self, id: &str) -> Result<Organization, Error> {
-        let url = self.at(Version::V1, &["organizations", id])?;
-        let answer = self.call(&Call::new("GET /organizations/{id}", Effect::Read, Method::GET, url)).await?;
-        Organization::read(&answer).ok_or_else(|| unexpected("an organisation"))
     }
 
     /// The throttle that this client shares.
@@ -273,10 +286,22 @@ impl JumpCloud {
         Page::read(answer).ok_or_else(|| unexpected("a list"))
     }
 
-    /// Makes a request, waiting for its token for at most `patience` at each attempt.
+    /// Makes a request, waiting for the right to it for at most `patience` at each attempt. One that is
+    /// refused because of its token, and may be made twice, is made once more with another.
     async fn call_with_patience(&self, call: &Call, patience: Duration) -> Result<Value, Error> {
+        let deadline = clock::monotonic() + self.inner.request_timeout;
+        match self.call_by(call, patience, deadline).await {
+            Err(Error::Status { status: 401, .. })
+                if self.inner.transport.has_tokens() && call.effect != Effect::Once =>
+            {
+                self.call_by(call, patience, deadline).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn call_by(&self, call: &Call, patience: Duration, deadline: Instant) -> Result<Value, Error> {
         let inner = &self.inner;
-        let deadline = clock::monotonic() + inner.request_timeout;
         retry::run(call.effect, deadline, |attempt| async move {
             let left = deadline.saturating_duration_since(clock::monotonic());
             let permit = inner.throttle.reserve_within(patience.min(left)).await?;
@@ -285,6 +310,11 @@ impl JumpCloud {
             inner.transport.once(call, Some(permit), attempt, deadline.min(patient)).await
         })
         .await
+    }
+
+    /// What is taken out of everything that is shown.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        self.inner.transport.secrets()
     }
 
     /// The address of a route.

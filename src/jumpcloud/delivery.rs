@@ -6,7 +6,7 @@
 //! | answer | class | why |
 //! |---|---|---|
 //! | 2xx with a job id | Accepted | |
-//! | no connection, no time, our own limits | Refused | nothing was sent |
+//! | no connection, no token, no time, our own limits | Refused | nothing was sent |
 //! | 3xx | Refused | the login page or another address answered, not the API |
 //! | 401 403 404 429 | Refused | documented refusals before acting |
 //! | 402 405 406 410 411 412 415 417 421 426 428 431 451 | Refused | about the account, the route or the headers: halving the rows would not help |
@@ -134,6 +134,7 @@ impl Delivery {
             Err(Error::Connect { detail }) => Self::Refused(Refusal::NotSent(NotSent::Connect { detail })),
             // A bulk route has no identifier in it; were there one, nothing would have been sent.
             Err(Error::Expired | Error::InvalidId) => Self::Refused(Refusal::NotSent(NotSent::Expired)),
+            Err(Error::Token { cause }) => Self::Refused(Refusal::without_token(*cause)),
             Err(Error::Timeout) => Self::Unknown(UnknownOutcome::Timeout),
             Err(Error::Interrupted { detail }) => Self::Unknown(UnknownOutcome::Interrupted { detail }),
             Err(Error::TooLarge { .. }) => Self::unreadable("the answer is too large"),
@@ -169,6 +170,24 @@ impl Delivery {
                 Self::Refused(Refusal::Unsupported { status, message })
             }
             _ => Self::Unknown(UnknownOutcome::Status { status, message }),
+        }
+    }
+}
+
+impl Refusal {
+    /// The service account got no token, so nothing was sent.
+    fn without_token(cause: Error) -> Self {
+        match cause {
+            Error::Status { status: status @ (400 | 401 | 403), message, .. } => {
+                Self::Credentials { status, message }
+            }
+            Error::Status { status: 429, message, retry_after } => {
+                Self::Throttled { retry_in: retry_after.unwrap_or_default(), message }
+            }
+            Error::Expired => Self::NotSent(NotSent::Expired),
+            cause => Self::NotSent(NotSent::Connect {
+                detail: format!("no token for the service account: {cause}"),
+            }),
         }
     }
 }
@@ -264,6 +283,7 @@ mod tests {
             (Error::Expired, "refused"),
             (Error::InvalidId, "refused"),
             (Error::Throttled { retry_in: Duration::ZERO }, "refused"),
+            (Error::Token { cause: Box::new(Error::Timeout) }, "refused"),
             (Error::Timeout, "unknown"),
             (Error::Interrupted { detail: detail() }, "unknown"),
             (Error::TooLarge { limit: 1 }, "unknown"),
@@ -271,6 +291,25 @@ mod tests {
         ] {
             assert_eq!(error.is_not_sent(), category == "refused", "{error}");
             assert_eq!(Delivery::of(Err(error)).category(), category);
+        }
+    }
+
+    #[test]
+    fn without_a_token_nothing_was_sent() {
+        let of = |status| {
+            let cause = Error::Status { status, message: String::new(), retry_after: None };
+            Delivery::of(Err(Error::Token { cause: Box::new(cause) }))
+        };
+        for status in [400, 401, 403] {
+            assert!(matches!(of(status), Delivery::Refused(Refusal::Credentials { .. })), "{status}");
+        }
+        assert!(matches!(of(429), Delivery::Refused(Refusal::Throttled { .. })));
+        for status in [302, 404, 500, 503] {
+            let refused = of(status);
+            assert!(
+                matches!(refused, Delivery::Refused(Refusal::NotSent(NotSent::Connect { .. }))),
+                "{refused:?}"
+            );
         }
     }
 

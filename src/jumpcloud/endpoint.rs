@@ -12,6 +12,10 @@ use thiserror::Error;
 /// The longest identifier that is put into a path. JumpCloud's own have 24 characters.
 const MAX_SEGMENT: usize = 256;
 
+const US: &str = "https://console.jumpcloud.com";
+const EU: &str = "https://console.eu.jumpcloud.com";
+const IN: &str = "https://console.in.jumpcloud.com";
+
 /// A JumpCloud region. Keys and organisations belong to one region; another answers 401.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Region {
@@ -76,9 +80,9 @@ impl Endpoint {
     #[must_use]
     pub fn region(region: Region) -> Self {
         let origin = match region {
-            Region::Us => "https://console.jumpcloud.com",
-            Region::Eu => "https://console.eu.jumpcloud.com",
-            Region::In => "https://console.in.jumpcloud.com",
+            Region::Us => US,
+            Region::Eu => EU,
+            Region::In => IN,
         };
         Self { origin: origin.to_owned(), host: Host::Other }
     }
@@ -119,6 +123,18 @@ impl Endpoint {
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.origin.starts_with("http:")
+    }
+
+    /// Where service accounts get their tokens: the region's endpoint for JumpCloud's own hosts, else
+    /// `/oauth2/token` of this origin.
+    #[must_use]
+    pub fn token_url(&self) -> String {
+        match self.origin.as_str() {
+            US => "https://admin-oauth.id.jumpcloud.com/oauth2/token".to_owned(),
+            EU => "https://admin-oauth.id.eu.jumpcloud.com/oauth2/token".to_owned(),
+            IN => "https://admin-oauth.id.in.jumpcloud.com/oauth2/token".to_owned(),
+            origin => format!("{origin}/oauth2/token"),
+        }
     }
 
     /// The address of a route. Each segment is escaped; one that could change the route is refused.
@@ -182,6 +198,22 @@ mod tests {
         ] {
             assert_eq!(Endpoint::region(region).to_string(), origin);
             assert_eq!(Endpoint::region(region), Endpoint::origin(origin).unwrap());
+        }
+    }
+
+    #[test]
+    fn tokens_come_from_the_regions_host_or_the_origin_itself() {
+        for (endpoint, want) in [
+            (Endpoint::region(Region::Us), "https://admin-oauth.id.jumpcloud.com/oauth2/token"),
+            (Endpoint::region(Region::Eu), "https://admin-oauth.id.eu.jumpcloud.com/oauth2/token"),
+            (Endpoint::region(Region::In), "https://admin-oauth.id.in.jumpcloud.com/oauth2/token"),
+            (
+                Endpoint::origin("https://console.eu.jumpcloud.com").unwrap(),
+                "https://admin-oauth.id.eu.jumpcloud.com/oauth2/token",
+            ),
+            (Endpoint::origin("http://127.0.0.1:8080/").unwrap(), "http://127.0.0.1:8080/oauth2/token"),
+        ] {
+            assert_eq!(endpoint.token_url(), want);
         }
     }
 

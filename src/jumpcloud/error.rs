@@ -20,11 +20,14 @@ use crate::jumpcloud::throttle::Throttled;
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The credential is the empty text.
-    #[error("the API key is empty; put a key into the Secret")]
+    #[error("the credential is empty; put it into the Secret")]
     EmptyCredential,
     /// The credential holds characters that no HTTP header can carry.
-    #[error("the API key holds characters that no HTTP header can carry, often a line break at its end")]
+    #[error("the credential holds characters that no HTTP header can carry, often a line break within")]
     InvalidCredential,
+    /// HTTP Basic cannot carry such a client id.
+    #[error("the client id holds a colon; copy it again")]
+    InvalidClientId,
     /// The organisation's identifier holds characters that no HTTP header can carry, or nothing.
     #[error("the organisation id is empty or holds characters that no HTTP header can carry")]
     InvalidOrganization,
@@ -59,6 +62,12 @@ pub enum Error {
     /// The identifier cannot be part of an address. Nothing was sent.
     #[error("identifier is empty, too long or not a plain word")]
     InvalidId,
+    /// The service account got no token, so the request itself was not sent.
+    #[error("no token for the service account: {cause}")]
+    Token {
+        /// What became of the request for the token.
+        cause: Box<Self>,
+    },
     /// No answer within the deadline. A write may have acted.
     #[error("no answer from JumpCloud in time")]
     Timeout,
@@ -103,6 +112,7 @@ impl Error {
             Self::Connect { .. } => "connect",
             Self::Expired => "expired",
             Self::InvalidId => "invalid_id",
+            Self::Token { .. } => "token",
             Self::Timeout => "timeout",
             Self::Interrupted { .. } => "interrupted",
             Self::Status { status, .. } => match *status {
@@ -122,6 +132,7 @@ impl Error {
     pub const fn message(&self) -> Option<&str> {
         match self {
             Self::Status { message, .. } => Some(message.as_str()),
+            Self::Token { cause } => cause.message(),
             _ => None,
         }
     }
@@ -141,6 +152,7 @@ impl Error {
         match self {
             Self::Throttled { retry_in } => Some(*retry_in),
             Self::Status { retry_after, .. } => *retry_after,
+            Self::Token { cause } => cause.retry_after(),
             _ => None,
         }
     }
@@ -148,7 +160,14 @@ impl Error {
     /// Whether it is certain that not one byte of the request was sent.
     #[must_use]
     pub const fn is_not_sent(&self) -> bool {
-        matches!(self, Self::Throttled { .. } | Self::Connect { .. } | Self::Expired | Self::InvalidId)
+        matches!(
+            self,
+            Self::Throttled { .. }
+                | Self::Connect { .. }
+                | Self::Expired
+                | Self::InvalidId
+                | Self::Token { .. }
+        )
     }
 
     /// Whether the same request may succeed later without anybody's doing.
@@ -164,14 +183,19 @@ impl Error {
             | Self::Timeout
             | Self::Interrupted { .. } => true,
             Self::Status { status, .. } => matches!(*status, 408 | 429 | 500..),
+            Self::Token { cause } => cause.is_transient(),
             Self::InvalidId | Self::TooLarge { .. } | Self::Decode { .. } => false,
         }
     }
 
-    /// Whether the credential was refused: 401 or 403.
+    /// Whether the credential was refused: 401 or 403, from where tokens come also 400.
     #[must_use]
     pub const fn is_credentials(&self) -> bool {
-        matches!(self, Self::Status { status: 401 | 403, .. })
+        match self {
+            Self::Status { status, .. } => matches!(*status, 401 | 403),
+            Self::Token { cause } => matches!(**cause, Self::Status { status: 400 | 401 | 403, .. }),
+            _ => false,
+        }
     }
 
     /// Whether the answer was a redirect. JumpCloud sends one to its login page when the key is missing;
@@ -192,7 +216,7 @@ impl Error {
 const fn hint(status: u16) -> &'static str {
     match status {
         300..=399 => "; check that the region or apiURL is right and the key is not empty",
-        401 | 403 => "; check the key, its rights and the organisation id",
+        401 | 403 => "; check the credential, its rights and the organisation id",
         429 => "; wait, and lower the limits of the connection if this goes on",
         _ => "",
     }
@@ -255,12 +279,30 @@ mod tests {
             (Error::Connect { detail: detail() }, true),
             (Error::Expired, true),
             (Error::InvalidId, true),
+            (Error::Token { cause: Box::new(Error::Timeout) }, true),
             (Error::Timeout, false),
             (Error::Interrupted { detail: detail() }, false),
             (Error::TooLarge { limit: 1 }, false),
             (Error::Decode { status: 200, detail: detail() }, false),
         ] {
             assert_eq!(error.is_not_sent(), not_sent, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_not_given_is_refused_or_may_come() {
+        for (cause, refused, transient) in [
+            (status(400), true, false),
+            (status(401), true, false),
+            (status(403), true, false),
+            (status(404), false, false),
+            (status(429), false, true),
+            (status(503), false, true),
+            (Error::Timeout, false, true),
+        ] {
+            let error = Error::Token { cause: Box::new(cause) };
+            assert_eq!((error.is_credentials(), error.is_transient()), (refused, transient), "{error}");
+            assert_eq!((error.category(), error.status(), error.is_not_found()), ("token", None, false));
         }
     }
 

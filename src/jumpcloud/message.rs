@@ -1,8 +1,10 @@
 //! The server's explanations, made safe to show.
 //!
 //! Guarantees: what comes out has at most [`MAX_CHARS`] characters, one line, no control or invisible
-//! formatting characters (so no ANSI sequences), no HTML tags, and not the credential, even when the
-//! server repeats it. It may name users; who publishes it removes personal data first.
+//! formatting characters (so no ANSI sequences), no HTML tags, and neither the credential nor a token got
+//! with it, even when the server repeats it. It may name users; who publishes it removes personal data first.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
@@ -14,18 +16,72 @@ pub(crate) const MAX_CHARS: usize = 512;
 /// Stands where the credential stood.
 const REDACTED: &str = "[redacted]";
 
+/// Tokens that are remembered: the one in use, and those whose requests may still be under way.
+const MAX_PASSING: usize = 4;
+
+/// Every text that no message may hold. Clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Secrets {
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    lasting: Vec<SecretString>,
+    /// Tokens, newest last.
+    passing: Vec<SecretString>,
+}
+
+impl Secrets {
+    /// This one, for good.
+    pub(crate) fn new(secret: SecretString) -> Self {
+        let known = Known { lasting: vec![secret], passing: Vec::new() };
+        Self { known: Arc::new(Mutex::new(known)) }
+    }
+
+    /// Another form of the same, for good.
+    pub(crate) fn keep(&self, form: &str) {
+        let mut known = self.known();
+        if known.lasting.iter().all(|secret| secret.expose_secret() != form) {
+            known.lasting.push(SecretString::from(form));
+        }
+    }
+
+    /// A token, until some others have followed.
+    pub(crate) fn pass(&self, token: &str) {
+        let mut known = self.known();
+        known.passing.retain(|secret| secret.expose_secret() != token);
+        if known.passing.len() >= MAX_PASSING {
+            known.passing.remove(0);
+        }
+        known.passing.push(SecretString::from(token));
+    }
+
+    /// `text` with all of them taken out.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let known = self.known();
+        let all = known.lasting.iter().chain(&known.passing).map(SecretString::expose_secret);
+        all.filter(|secret| !secret.is_empty())
+            .fold(text.to_owned(), |text, secret| text.replace(secret, REDACTED))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The explanation in the body of an error answer, or the status' own words when there is none.
 ///
 /// Known shapes: V2 `{code, message, status, details}`, V1 `{message}` and `{error, message}`, and HTML
 /// pages of gateways and of the login.
-pub(crate) fn explain(status: StatusCode, body: &[u8], secret: &SecretString) -> String {
+pub(crate) fn explain(status: StatusCode, body: &[u8], secrets: &Secrets) -> String {
     let said = match serde_json::from_slice::<Value>(body) {
         Ok(Value::Object(object)) => from_json(&object),
         Ok(Value::String(text)) => Some(text),
         Ok(_) => None,
         Err(_) => from_text(&String::from_utf8_lossy(body)),
     };
-    let said = said.map(|text| clean(&redact(&text, secret))).filter(|text| !text.is_empty());
+    let said = said.map(|text| clean(&secrets.redact(&text))).filter(|text| !text.is_empty());
     said.unwrap_or_else(|| status.canonical_reason().unwrap_or("no explanation").to_owned())
 }
 
@@ -36,12 +92,6 @@ pub(crate) fn clean(text: &str) -> String {
     let plain = without_tags(&visible);
     let line = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     cut(&line)
-}
-
-/// `text` with the credential taken out.
-pub(crate) fn redact(text: &str, secret: &SecretString) -> String {
-    let secret = secret.expose_secret();
-    if secret.is_empty() { text.to_owned() } else { text.replace(secret, REDACTED) }
 }
 
 fn from_json(object: &Map<String, Value>) -> Option<String> {
@@ -142,8 +192,25 @@ mod tests {
 
     use super::*;
 
+    fn secrets() -> Secrets {
+        let secrets = Secrets::new(SecretString::from("canary-key"));
+        secrets.keep("");
+        secrets
+    }
+
     fn explained(body: &str) -> String {
-        explain(StatusCode::BAD_REQUEST, body.as_bytes(), &SecretString::from("canary-key"))
+        explain(StatusCode::BAD_REQUEST, body.as_bytes(), &secrets())
+    }
+
+    #[test]
+    fn the_newest_tokens_are_taken_out() {
+        let secrets = secrets();
+        secrets.keep("canary-pair");
+        for number in [0, 1, 2, 3, 4, 5, 2, 2, 2] {
+            secrets.clone().pass(&format!("canary-token-{number}"));
+        }
+        let text = secrets.redact("canary-token-5 canary-token-3 canary-token-2 canary-key canary-pair");
+        assert_eq!(text, "[redacted] [redacted] [redacted] [redacted] [redacted]");
     }
 
     #[test]
@@ -169,7 +236,7 @@ mod tests {
         ] {
             assert_eq!(explained(body), want, "{body}");
         }
-        assert_eq!(explain(StatusCode::OK, &[0xff, 0xfe], &SecretString::from("k")), "\u{fffd}\u{fffd}");
+        assert_eq!(explain(StatusCode::OK, &[0xff, 0xfe], &secrets()), "\u{fffd}\u{fffd}");
     }
 
     #[test]
@@ -208,7 +275,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_body_gives_a_short_clean_line(body in proptest::collection::vec(any::<u8>(), 0..2000)) {
-            let message = explain(StatusCode::BAD_GATEWAY, &body, &SecretString::from("canary-key"));
+            let message = explain(StatusCode::BAD_GATEWAY, &body, &secrets());
             prop_assert!(!message.is_empty() && message.chars().count() <= MAX_CHARS);
             prop_assert!(!message.chars().any(char::is_control));
         }

@@ -73,6 +73,7 @@ where
 fn may_repeat(effect: Effect, error: &Error) -> bool {
     match error {
         Error::Connect { .. } => true,
+        Error::Token { cause } => cause.is_transient(),
         Error::Timeout | Error::Interrupted { .. } => effect == Effect::Read,
         Error::Status { status, .. } => {
             effect == Effect::Read && matches!(status, 429 | 500 | 502 | 503 | 504)
@@ -140,6 +141,17 @@ mod tests {
             assert_eq!(attempts(effect, &connect(), 60).await, 6);
             for error in [Error::Timeout, interrupted.clone(), status(503, None), status(429, Some(1))] {
                 assert_eq!(attempts(effect, &error, 60).await, 1, "{error}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_may_come_is_asked_for_again() {
+        let without = |cause| Error::Token { cause: Box::new(cause) };
+        for effect in [Effect::Read, Effect::Set, Effect::Once] {
+            assert_eq!(attempts(effect, &without(status(503, None)), 60).await, 6);
+            for code in [400, 401, 404] {
+                assert_eq!(attempts(effect, &without(status(code, None)), 60).await, 1, "{code}");
             }
         }
     }

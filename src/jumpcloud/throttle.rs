@@ -3,8 +3,8 @@
 //! A [`Throttle`] is shared by every client of the same credential: one token bucket
 //! ([`crate::jumpcloud::bucket`]), one pause after a 429, one limit of concurrent requests.
 //!
-//! Guarantees: each HTTP request costs a token and holds a slot while it runs. A [`Permit`] is a token in
-//! hand: it is used once, and an unused one goes back when it is dropped.
+//! Guarantees: each request to the API costs a token and holds a slot while it runs. A [`Permit`] is a
+//! token in hand: it is used once, and an unused one goes back when it is dropped.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};

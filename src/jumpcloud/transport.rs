@@ -4,12 +4,14 @@
 //! - One call of [`Transport::once`] makes at most one request. The HTTP library below repeats it by
 //!   itself only when the protocol proves that it was not processed (an HTTP/2 refusal, a reused
 //!   connection that was closed before the request was written).
-//! - [`Error::Connect`] and [`Error::Expired`] mean that no byte of the request was sent. Whatever is not
+//! - [`Error::Connect`], [`Error::Expired`] and [`Error::Token`] mean that no byte of the request was sent. Whatever is not
 //!   certain counts as sent.
-//! - The deadline covers the whole: waiting for a slot, connecting, sending, and reading the answer.
+//! - The deadline covers the whole: getting a token where one is needed, waiting for a slot, connecting, sending, and reading the answer.
 //! - At most [`MAX_BODY`] bytes of an answer are kept, counted after decompression.
 //! - Redirects are not followed, the proxy variables of the environment are ignored, an explicit proxy
 //!   sees only the encrypted tunnel.
+
+mod authenticate;
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -17,18 +19,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, ClientBuilder, Method, Proxy, Response, StatusCode, Url, redirect};
-use secrecy::SecretString;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use crate::jumpcloud::error::{ConfigError, Error};
-use crate::jumpcloud::message;
+use crate::jumpcloud::message::{self, Secrets};
 use crate::jumpcloud::observe::Observer;
 use crate::jumpcloud::retry::Effect;
 use crate::jumpcloud::throttle::{Permit, Throttle};
+use crate::jumpcloud::token::{Token, TokenSource};
 use crate::runtime::clock;
 
 /// The largest answer that is read: 8 MiB. A page of 100 users with every field has less than one.
@@ -71,10 +73,12 @@ pub(crate) enum Expect {
 
 /// What the transport needs to know, apart from the requests.
 pub(crate) struct Settings {
-    /// The headers of every request, the credential among them.
+    /// The headers of every request, an API key among them.
     pub(crate) headers: HeaderMap,
-    /// The text that no message may hold.
-    pub(crate) secret: SecretString,
+    /// Where a service account's token comes from.
+    pub(crate) tokens: Option<Arc<TokenSource>>,
+    /// What no message may hold.
+    pub(crate) secrets: Secrets,
     pub(crate) user_agent: String,
     /// Trusted besides the roots of the system.
     pub(crate) extra_roots: Vec<Certificate>,
@@ -99,7 +103,8 @@ pub(crate) struct Transport {
     /// is written to it; whether it acted is then unknown, and for a bulk job that costs minutes.
     fresh: Client,
     headers: HeaderMap,
-    secret: SecretString,
+    tokens: Option<Arc<TokenSource>>,
+    secrets: Secrets,
     throttle: Throttle,
     observer: Arc<dyn Observer>,
 }
@@ -128,21 +133,22 @@ impl Transport {
     /// Builds the HTTP clients.
     pub(crate) fn new(settings: Settings) -> Result<Self, ConfigError> {
         let build = |builder: ClientBuilder| {
-            builder.build().map_err(|error| ConfigError::Http(describe(error, &settings.secret)))
+            builder.build().map_err(|error| ConfigError::Http(describe(error, &settings.secrets)))
         };
         Ok(Self {
             pooled: build(builder(&settings)?)?,
             fresh: build(builder(&settings)?.pool_max_idle_per_host(0))?,
             headers: settings.headers,
-            secret: settings.secret,
+            tokens: settings.tokens,
+            secrets: settings.secrets,
             throttle: settings.throttle,
             observer: settings.observer,
         })
     }
 
-    /// The credential, for taking it out of what is shown.
-    pub(crate) const fn secret(&self) -> &SecretString {
-        &self.secret
+    /// What is taken out of everything that is shown.
+    pub(crate) const fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Makes the request once and reads the answer; `permit` pays for it. All of it ends by `deadline`.
@@ -153,6 +159,8 @@ impl Transport {
         attempt: u32,
         deadline: Instant,
     ) -> Result<Value, Error> {
+        // Before the slot, which whoever fetches the token does not need.
+        let token = self.token(Duration::ZERO, deadline).await?;
         let _slot = self.throttle.slot(deadline).await.ok_or(Error::Expired)?;
         let begin = clock::monotonic();
         if begin >= deadline {
@@ -161,34 +169,43 @@ impl Transport {
         if let Some(permit) = permit {
             permit.spend();
         }
-        let answer = self.exchange(call, deadline).await;
-        let seconds = (clock::monotonic() - begin).as_secs_f64();
-        let outcome = answer.as_ref().map_or_else(Error::category, |_| "ok");
-        let status = answer.as_ref().err().and_then(Error::status);
-        debug!(route = call.route, attempt, outcome, status, seconds, "request to JumpCloud");
-        self.observer.request(call.route, outcome, seconds);
+        let answer = self.exchange(call, token.as_ref(), deadline).await;
+        // To the login page JumpCloud sends who shows no key; perhaps also who shows a token that ended.
+        if let (Some(source), Some(token), Err(Error::Status { status: 401 | 300..=399, .. })) =
+            (&self.tokens, &token, &answer)
+        {
+            source.refused(token);
+        }
+        self.ended(call.route, attempt, begin, &answer);
         answer
     }
 
-    async fn exchange(&self, call: &Call, deadline: Instant) -> Result<Value, Error> {
-        let sent = timeout_at(deadline, self.request(call).send()).await.map_err(|_| Error::Timeout)?;
+    fn ended(&self, route: &'static str, attempt: u32, begin: Instant, answer: &Result<Value, Error>) {
+        let seconds = (clock::monotonic() - begin).as_secs_f64();
+        let outcome = answer.as_ref().map_or_else(Error::category, |_| "ok");
+        let status = answer.as_ref().err().and_then(Error::status);
+        debug!(route, attempt, outcome, status, seconds, "request to JumpCloud");
+        self.observer.request(route, outcome, seconds);
+    }
+
+    async fn exchange(&self, call: &Call, token: Option<&Token>, deadline: Instant) -> Result<Value, Error> {
+        let sent =
+            timeout_at(deadline, self.request(call, token).send()).await.map_err(|_| Error::Timeout)?;
         let response = sent.map_err(|error| self.not_answered(error))?;
         let status = response.status();
         if !status.is_success() {
-            return Err(self.refused(status, response, deadline).await);
+            return Err(self.refused(response, deadline).await);
         }
         self.throttle.accepted();
-        let body = timeout_at(deadline, self.body(response)).await.map_err(|_| Error::Timeout)??;
+        let body =
+            timeout_at(deadline, self.body(response, MAX_BODY)).await.map_err(|_| Error::Timeout)??;
         match call.expect {
             Expect::Anything => Ok(Value::Null),
-            Expect::Json => serde_json::from_slice(&body).map_err(|error| Error::Decode {
-                status: status.as_u16(),
-                detail: format!("not JSON at line {} column {}", error.line(), error.column()),
-            }),
+            Expect::Json => json(status, &body),
         }
     }
 
-    fn request(&self, call: &Call) -> reqwest::RequestBuilder {
+    fn request(&self, call: &Call, token: Option<&Token>) -> reqwest::RequestBuilder {
         let client = match call.effect {
             Effect::Read | Effect::Set => &self.pooled,
             Effect::Once => &self.fresh,
@@ -198,6 +215,10 @@ impl Transport {
             .headers(self.headers.clone())
             .headers(call.headers.clone())
             .header(ACCEPT, JSON);
+        let request = match token {
+            Some(token) => request.header(AUTHORIZATION, token.header().clone()),
+            None => request,
+        };
         match &call.body {
             Some(body) => request.header(CONTENT_TYPE, JSON).body(body.clone()),
             None => request,
@@ -208,7 +229,7 @@ impl Transport {
     fn not_answered(&self, error: reqwest::Error) -> Error {
         let before_first_byte = error.is_connect();
         let timeout = error.is_timeout();
-        let detail = describe(error, &self.secret);
+        let detail = describe(error, &self.secrets);
         match (before_first_byte, timeout) {
             (true, _) => Error::Connect { detail },
             (false, true) => Error::Timeout,
@@ -217,7 +238,7 @@ impl Transport {
     }
 
     /// Reads the body of a 2xx answer.
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Error> {
+    async fn body(&self, mut response: Response, limit: usize) -> Result<Vec<u8>, Error> {
         let mut body = Vec::new();
         loop {
             // A body that ends early and one that cannot be decompressed look alike here; both may come
@@ -225,24 +246,35 @@ impl Transport {
             let chunk = response
                 .chunk()
                 .await
-                .map_err(|error| Error::Interrupted { detail: describe(error, &self.secret) })?;
+                .map_err(|error| Error::Interrupted { detail: describe(error, &self.secrets) })?;
             let Some(chunk) = chunk else { return Ok(body) };
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(Error::TooLarge { limit: MAX_BODY });
+            if body.len() + chunk.len() > limit {
+                return Err(Error::TooLarge { limit });
             }
             body.extend_from_slice(&chunk);
         }
     }
 
-    /// Makes an error of an answer that is not 2xx. Nothing that goes wrong with its body changes that.
-    async fn refused(&self, status: StatusCode, mut response: Response, deadline: Instant) -> Error {
-        let asked = response.headers().get(RETRY_AFTER).and_then(|value| retry_after(value, clock::now()));
-        let retry_after = if status == StatusCode::TOO_MANY_REQUESTS {
+    /// Makes an error of an answer that is not 2xx, and heeds what it says about the rate.
+    async fn refused(&self, response: Response, deadline: Instant) -> Error {
+        let asked = asked_pause(&response);
+        let retry_after = if response.status() == StatusCode::TOO_MANY_REQUESTS {
             Some(self.throttle.refused(asked))
         } else {
             self.throttle.accepted();
             asked
         };
+        self.explained(response, retry_after, deadline).await
+    }
+
+    /// Reads why a request was refused. Nothing that goes wrong with the body changes that it was.
+    async fn explained(
+        &self,
+        mut response: Response,
+        retry_after: Option<Duration>,
+        deadline: Instant,
+    ) -> Error {
+        let status = response.status();
         let mut body = Vec::new();
         let enough = deadline.min(clock::monotonic() + ERROR_BODY_TIME);
         while body.len() < MAX_ERROR_BODY {
@@ -251,7 +283,7 @@ impl Transport {
                 _ => break,
             }
         }
-        let message = message::explain(status, &body, &self.secret);
+        let message = message::explain(status, &body, &self.secrets);
         Error::Status { status: status.as_u16(), message, retry_after }
     }
 }
@@ -269,14 +301,14 @@ fn builder(settings: &Settings) -> Result<ClientBuilder, ConfigError> {
         .no_proxy();
     if let Some(proxy) = &settings.proxy {
         let proxy = Proxy::https(proxy.clone())
-            .map_err(|error| ConfigError::Http(describe(error, &settings.secret)))?;
+            .map_err(|error| ConfigError::Http(describe(error, &settings.secrets)))?;
         builder = builder.proxy(proxy);
     }
     Ok(builder)
 }
 
 /// The chain of causes, without the address (which may name users) and the credential.
-fn describe(error: reqwest::Error, secret: &SecretString) -> String {
+fn describe(error: reqwest::Error, secrets: &Secrets) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -284,7 +316,20 @@ fn describe(error: reqwest::Error, secret: &SecretString) -> String {
         text = format!("{text}: {inner}");
         cause = inner.source();
     }
-    message::clean(&message::redact(&text, secret))
+    message::clean(&secrets.redact(&text))
+}
+
+/// The document in a 2xx answer.
+fn json(status: StatusCode, body: &[u8]) -> Result<Value, Error> {
+    serde_json::from_slice(body).map_err(|error| Error::Decode {
+        status: status.as_u16(),
+        detail: format!("not JSON at line {} column {}", error.line(), error.column()),
+    })
+}
+
+/// How long the server wants to be left alone, when it says so.
+fn asked_pause(response: &Response) -> Option<Duration> {
+    response.headers().get(RETRY_AFTER).and_then(|value| retry_after(value, clock::now()))
 }
 
 /// The value of `Retry-After`: seconds, or a date, of which the past counts as now.

@@ -83,6 +83,27 @@ impl JumpCloud {
     ///
     /// # Errors
     /// When a page cannot be read; see [`Error`].
+    ///
+    /// ```
+    #[doc = include_str!("example.txt")]
+    /// let ada = json!({"username": "ada", "email": "ada@example.com", "department": "Engines"});
+    /// sim.add_user(DEFAULT_ORGANISATION, &ada)?;
+    /// // Who matches any key is found, once. Ask for fields by JumpCloud's names; no names mean all.
+    /// let found = client
+    ///     .search_users(&UserSearch {
+    ///         keys: vec![
+    ///             UserKey::Username("ada".to_owned()),
+    ///             UserKey::Email("Ada@Example.com".to_owned()),
+    ///             UserKey::Username("nobody".to_owned()),
+    ///         ],
+    ///         fields: vec!["department"],
+    ///     })
+    ///     .await?;
+    /// assert_eq!(found.len(), 1);
+    /// assert_eq!(found[0].fields["department"], "Engines");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn search_users(&self, query: &UserSearch) -> Result<Vec<LiveUser>, Error> {
         let url = self.at(Version::V1, &["search", "systemusers"])?;
         // A search changes nothing, though it is a POST.
@@ -107,6 +128,22 @@ impl JumpCloud {
     /// `GET /systemusers`: every user of the organisation, by id, read page by page as it is consumed.
     ///
     /// The stream ends after its first error.
+    ///
+    /// ```
+    #[doc = include_str!("example.txt")]
+    /// for name in ["ada", "grace"] {
+    ///     let user = json!({"username": name, "email": format!("{name}@example.com")});
+    ///     sim.add_user(DEFAULT_ORGANISATION, &user)?;
+    /// }
+    /// let mut users = std::pin::pin!(client.list_users());
+    /// let mut names = Vec::new();
+    /// while let Some(user) = users.try_next().await? {
+    ///     names.push(user.username);
+    /// }
+    /// assert_eq!(names, ["ada", "grace"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn list_users(&self) -> impl Stream<Item = Result<LiveUser, Error>> + Send + use<> {
         let client = self.clone();
         let pages = stream::try_unfold(Some(Paging::new(MAX_LIST_PAGES)), move |paging| {
@@ -128,6 +165,17 @@ impl JumpCloud {
     ///
     /// # Errors
     /// When the answer cannot be read; see [`Error`].
+    ///
+    /// ```
+    #[doc = include_str!("example.txt")]
+    /// let ada = json!({"username": "ada", "email": "Ada@example.com"});
+    /// let id = sim.add_user(DEFAULT_ORGANISATION, &ada)?;
+    /// let user = client.get_user(&id).await?.unwrap();
+    /// assert_eq!(user.email, "ada@example.com", "JumpCloud keeps addresses in lower case");
+    /// assert!(client.get_user("5f0c1d2e3a4b5c6d7e8f9aff").await?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn get_user(&self, id: &str) -> Result<Option<LiveUser>, Error> {
         let url = self.at(Version::V1, &["systemusers", id])?;
         match self.call(&Call::new("GET /systemusers/{id}", Effect::Read, Method::GET, url)).await {
@@ -142,6 +190,20 @@ impl JumpCloud {
     ///
     /// # Errors
     /// See [`Error`]; a 2xx answer that names no user is [`Error::Decode`].
+    ///
+    /// ```
+    #[doc = include_str!("example.txt")]
+    /// let ada = json!({"username": "ada", "email": "ada@example.com"});
+    /// let fields = ada.as_object().unwrap();
+    /// let user = client.create_user(fields).await?;
+    /// assert_eq!(sim.user("ada").unwrap()["_id"], user.id);
+    ///
+    /// // The error names nobody; what JumpCloud said of it is kept apart.
+    /// let error = client.create_user(fields).await.unwrap_err();
+    /// assert!(!error.is_transient() && error.message().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn create_user(&self, fields: &Map<String, Value>) -> Result<LiveUser, Error> {
         let url = self.at(Version::V1, &["systemusers"])?;
         let call = Call::new("POST /systemusers", Effect::Once, Method::POST, url).json(document(fields));
@@ -153,6 +215,17 @@ impl JumpCloud {
     ///
     /// # Errors
     /// [`Error::is_not_found`] when there is no such user.
+    ///
+    /// ```
+    #[doc = include_str!("example.txt")]
+    /// let ada = json!({"username": "ada", "email": "ada@example.com", "state": "STAGED"});
+    /// let id = sim.add_user(DEFAULT_ORGANISATION, &ada)?;
+    /// let user = client.update_user(&id, json!({"state": "ACTIVATED"}).as_object().unwrap()).await?;
+    /// assert_eq!(user.state.as_deref(), Some("ACTIVATED"));
+    /// assert_eq!(sim.user("ada").unwrap()["email"], "ada@example.com");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn update_user(&self, id: &str, fields: &Map<String, Value>) -> Result<LiveUser, Error> {
         let url = self.at(Version::V1, &["systemusers", id])?;
         let call = Call::new("PUT /systemusers/{id}", Effect::Set, Method::PUT, url).json(document(fields));
@@ -163,6 +236,17 @@ impl JumpCloud {
     ///
     /// # Errors
     /// See [`Error`]; that there is no such user is none.
+    ///
+    /// ```
+    #[doc = include_str!("example.txt")]
+    /// let ada = json!({"username": "ada", "email": "ada@example.com"});
+    /// let id = sim.add_user(DEFAULT_ORGANISATION, &ada)?;
+    /// assert_eq!(client.delete_user(&id).await?, Deletion::Deleted);
+    /// assert_eq!(client.delete_user(&id).await?, Deletion::AlreadyGone);
+    /// assert!(sim.users().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn delete_user(&self, id: &str) -> Result<Deletion, Error> {
         let url = self.at(Version::V1, &["systemusers", id])?;
         let mut call = Call::new("DELETE /systemusers/{id}", Effect::Set, Method::DELETE, url);

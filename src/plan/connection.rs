@@ -6,8 +6,11 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::policy::after;
+use crate::api::common::SecretKeyReference;
 use crate::api::condition::{self, Reason, Standing, Verdict};
-use crate::api::connection::{JumpCloudConnectionSpec, OrganizationStatus};
+use crate::api::connection::{
+    Chosen, JumpCloudConnectionSpec, NewUserState, ONE_CREDENTIAL, OrganizationStatus,
+};
 use crate::users::clean;
 
 /// How long a refused key or a missing Secret may be on its way before a person is asked for.
@@ -16,12 +19,21 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// What was found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// The operator may not talk to that origin, or it is none.
-    OriginRefused(String),
-    /// There is no such Secret.
-    SecretMissing,
-    /// The Secret has no such key, or nothing usable under it.
-    KeyMissing(String),
+    /// The operator may not talk to that origin, it is none, or the spec names not one credential.
+    Invalid(String),
+    /// There is no Secret of this name.
+    SecretMissing(String),
+    /// A Secret has no such key, or nothing usable under it.
+    KeyMissing {
+        /// Which Secret and key.
+        reference: SecretKeyReference,
+        /// What should be there: `API key`, `client id` or `client secret`.
+        wanted: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// What is in the Secrets can be no credential.
+    CredentialUnusable(String),
     /// JumpCloud refused the credential.
     CredentialRefused(String),
     /// JumpCloud could not be asked.
@@ -47,31 +59,32 @@ pub fn assess(
     old: &[Condition],
     now: Timestamp,
 ) -> Assessment {
-    let secret = &spec.auth.api_key.secret_key_ref;
     let bad = |verdict| Assessment { verdict, organization: None };
+    let Some(credential) = spec.auth.chosen() else {
+        return bad(Verdict::new(Standing::Stalled, Reason::InvalidSpec, ONE_CREDENTIAL));
+    };
+    let absent = |message| bad(lasting(Reason::SourceNotFound, Reason::SourceNotFound, message, old, now));
     match finding {
-        Finding::OriginRefused(why) => bad(Verdict::new(Standing::Stalled, Reason::InvalidSpec, why)),
-        Finding::SecretMissing => bad(lasting(
-            Reason::SourceNotFound,
-            Reason::SourceNotFound,
-            format!("Secret {} not found; create it in the connection's namespace", secret.name),
-            old,
-            now,
-        )),
-        Finding::KeyMissing(why) => bad(lasting(
-            Reason::SourceNotFound,
-            Reason::SourceNotFound,
-            format!("Secret {} key {} {why}; put the API key there", secret.name, secret.key),
-            old,
-            now,
+        Finding::Invalid(why) => bad(Verdict::new(Standing::Stalled, Reason::InvalidSpec, why)),
+        Finding::SecretMissing(name) => {
+            absent(format!("Secret {name} not found; create it in the connection's namespace"))
+        }
+        Finding::KeyMissing { reference, wanted, why } => {
+            absent(format!("Secret {} key {} {why}; put the {wanted} there", reference.name, reference.key))
+        }
+        Finding::CredentialUnusable(why) => absent(format!(
+            "{} cannot be used: {why}; put {} there",
+            place(credential),
+            what(credential, "a usable")
         )),
         Finding::CredentialRefused(why) => bad(lasting(
             Reason::Retrying,
             Reason::CredentialsRejected,
             format!(
-                "JumpCloud refuses the API key in Secret {} ({}); put a valid key there, and check the region",
-                secret.name,
-                clean::message(why, None)
+                "JumpCloud refuses {} ({}); put {} there, and check the region",
+                held(credential),
+                clean::message(why, None),
+                what(credential, "a valid")
             ),
             old,
             now,
@@ -84,7 +97,46 @@ pub fn assess(
                 clean::message(why, None)
             ),
         )),
-        Finding::Organizations(found) => choose(spec, found),
+        Finding::Organizations(found) => choose(spec, noun(credential), found),
+    }
+}
+
+/// What a credential is called.
+const fn noun(credential: Chosen<'_>) -> &'static str {
+    match credential {
+        Chosen::ApiKey(_) => "API key",
+        Chosen::ServiceAccount(_) => "service account",
+    }
+}
+
+/// What is to be put into the Secrets.
+fn what(credential: Chosen<'_>, quality: &str) -> String {
+    match credential {
+        Chosen::ApiKey(_) => format!("{quality} key"),
+        Chosen::ServiceAccount(_) => format!("{quality} client id and secret"),
+    }
+}
+
+/// Where a credential is.
+fn place(credential: Chosen<'_>) -> String {
+    match credential {
+        Chosen::ApiKey(key) => format!("Secret {} key {}", key.name, key.key),
+        Chosen::ServiceAccount(account) => {
+            let (id, secret) = (&account.client_id_secret_key_ref, &account.client_secret_secret_key_ref);
+            if id.name == secret.name {
+                format!("Secret {} keys {} and {}", id.name, id.key, secret.key)
+            } else {
+                format!("Secret {} key {} with Secret {} key {}", id.name, id.key, secret.name, secret.key)
+            }
+        }
+    }
+}
+
+/// A credential and where it is.
+fn held(credential: Chosen<'_>) -> String {
+    match credential {
+        Chosen::ApiKey(key) => format!("the API key in Secret {}", key.name),
+        Chosen::ServiceAccount(_) => format!("the service account in {}", place(credential)),
     }
 }
 
@@ -103,7 +155,7 @@ fn lasting(first: Reason, then: Reason, message: String, old: &[Condition], now:
     }
 }
 
-fn choose(spec: &JumpCloudConnectionSpec, found: &[OrganizationStatus]) -> Assessment {
+fn choose(spec: &JumpCloudConnectionSpec, noun: &str, found: &[OrganizationStatus]) -> Assessment {
     let stalled = |reason, message: String| Assessment {
         verdict: Verdict::new(Standing::Stalled, reason, message),
         organization: None,
@@ -115,7 +167,8 @@ fn choose(spec: &JumpCloudConnectionSpec, found: &[OrganizationStatus]) -> Asses
                 return stalled(
                     Reason::OrgMismatch,
                     format!(
-                        "the API key does not reach organisation {id}; correct organizationID or use a key of that organisation"
+                        "the {noun} does not reach organisation {id}; correct organizationID or use {} of that organisation",
+                        if noun == "API key" { "a key" } else { "one" }
                     ),
                 );
             }
@@ -124,13 +177,13 @@ fn choose(spec: &JumpCloudConnectionSpec, found: &[OrganizationStatus]) -> Asses
         (None, []) => {
             return stalled(
                 Reason::OrgMismatch,
-                "the API key reaches no organisation; use another key".to_owned(),
+                format!("the {noun} reaches no organisation; use another one"),
             );
         }
         (None, _) => {
             return stalled(
                 Reason::InvalidSpec,
-                format!("the API key reaches {} organisations; name one in organizationID", found.len()),
+                format!("the {noun} reaches {} organisations; name one in organizationID", found.len()),
             );
         }
     };
@@ -143,6 +196,19 @@ fn choose(spec: &JumpCloudConnectionSpec, found: &[OrganizationStatus]) -> Asses
         ),
         organization: Some(chosen.clone()),
     }
+}
+
+/// The state of new users in our words, from JumpCloud's: of bulk jobs, and of other sources. `None` when
+/// it says neither.
+#[must_use]
+pub fn new_user_state(bulk: Option<&str>, other_sources: Option<&str>) -> Option<NewUserState> {
+    let ours = |word: &str| match word {
+        "ACTIVATED" => "Activated".to_owned(),
+        "STAGED" => "Staged".to_owned(),
+        other => clean::cut(&clean::message(other, None), 64),
+    };
+    let state = NewUserState { bulk: bulk.map(ours), other_sources: other_sources.map(ours) };
+    (state != NewUserState::default()).then_some(state)
 }
 
 #[cfg(test)]
@@ -177,6 +243,94 @@ mod tests {
         assert_eq!((late.standing, late.reason), (Standing::Stalled, Reason::CredentialsRejected));
         let conditions = condition::conditions(&conditions, &late, 1, at(120));
         assert_eq!(assess(&spec(None), &finding, &conditions, at(121)).verdict, late);
+    }
+
+    #[test]
+    fn messages_name_the_right_secret_and_key() {
+        let reference =
+            |name: &str, key: &str| SecretKeyReference { name: name.to_owned(), key: key.to_owned() };
+        let account = |id: &str, secret: &str| -> JumpCloudConnectionSpec {
+            serde_json::from_value(serde_json::json!({"auth": {"serviceAccount": {
+                "clientIDSecretKeyRef": {"name": id, "key": "id"},
+                "clientSecretSecretKeyRef": {"name": secret, "key": "secret"},
+            }}}))
+            .unwrap()
+        };
+        let (key, one, two) = (spec(None), account("sa", "sa"), account("ids", "secrets"));
+        let missing =
+            |reference, wanted| Finding::KeyMissing { reference, wanted, why: "not found".to_owned() };
+        let refused = || Finding::CredentialRefused("401".to_owned());
+        let unusable = || Finding::CredentialUnusable("odd".to_owned());
+        for (spec, finding, want) in [
+            (
+                &key,
+                Finding::SecretMissing("jumpcloud".to_owned()),
+                "Secret jumpcloud not found; create it in the connection's namespace",
+            ),
+            (
+                &two,
+                Finding::SecretMissing("secrets".to_owned()),
+                "Secret secrets not found; create it in the connection's namespace",
+            ),
+            (
+                &key,
+                missing(reference("jumpcloud", "api-key"), "API key"),
+                "Secret jumpcloud key api-key not found; put the API key there",
+            ),
+            (
+                &two,
+                missing(reference("ids", "id"), "client id"),
+                "Secret ids key id not found; put the client id there",
+            ),
+            (&key, unusable(), "Secret jumpcloud key api-key cannot be used: odd; put a usable key there"),
+            (
+                &one,
+                unusable(),
+                "Secret sa keys id and secret cannot be used: odd; put a usable client id and secret there",
+            ),
+            (
+                &key,
+                refused(),
+                "JumpCloud refuses the API key in Secret jumpcloud (401); put a valid key there, and check the region",
+            ),
+            (
+                &one,
+                refused(),
+                "JumpCloud refuses the service account in Secret sa keys id and secret (401); put a valid client id and secret there, and check the region",
+            ),
+            (
+                &two,
+                refused(),
+                "JumpCloud refuses the service account in Secret ids key id with Secret secrets key secret (401); put a valid client id and secret there, and check the region",
+            ),
+            (
+                &two,
+                Finding::Organizations(Vec::new()),
+                "the service account reaches no organisation; use another one",
+            ),
+        ] {
+            assert_eq!(assess(spec, &finding, &[], at(0)).verdict.message, want);
+        }
+    }
+
+    #[test]
+    fn states_of_new_users_are_in_our_words_or_in_jumpclouds() {
+        let state = new_user_state(Some("STAGED"), Some("PENDING\u{1b}[31m")).unwrap();
+        assert_eq!(
+            (state.bulk.as_deref(), state.other_sources.as_deref()),
+            (Some("Staged"), Some("PENDING"))
+        );
+        assert_eq!(new_user_state(None, Some("ACTIVATED")).unwrap().bulk, None);
+        assert_eq!(new_user_state(None, None), None);
+        assert!(new_user_state(Some(&"x".repeat(500)), None).unwrap().bulk.unwrap().chars().count() <= 64);
+    }
+
+    #[test]
+    fn no_credential_and_two_are_invalid() {
+        let mut none = spec(None);
+        none.auth.api_key = None;
+        let verdict = assess(&none, &Finding::Organizations(Vec::new()), &[], at(0)).verdict;
+        assert_eq!((verdict.reason, verdict.message.as_str()), (Reason::InvalidSpec, ONE_CREDENTIAL));
     }
 
     #[test]

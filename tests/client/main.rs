@@ -2,6 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "the client is tested without a cluster, so without intents")]
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod bulk;
 #[cfg(test)]
 mod faults;

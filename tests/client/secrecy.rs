@@ -13,10 +13,15 @@ use jumpcloud_sim::{Act, DEFAULT_ORGANISATION, FaultRule, Pattern, Reply, Route,
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::accounts;
 use crate::rig::{LONG, Rig, after, config, job_id, request};
 
 const KEY: &str = "canary-key-5e1f0a";
-const SECRETS: [&str; 4] = [KEY, "canary-mail", "canary-user", "canary-pass"];
+const TOKEN: &str = "canary-token-c0ffee";
+/// Client id and secret as HTTP Basic has them.
+const PAIR: &str = "Y2FuYXJ5LWNsaWVudC0wZDFmOmNhbmFyeS1zZWNyZXQtNzdhYg==";
+const SECRETS: [&str; 8] =
+    [KEY, accounts::ID, accounts::SECRET, TOKEN, PAIR, "canary-mail", "canary-user", "canary-pass"];
 
 /// Keeps what is logged.
 #[derive(Clone, Default)]
@@ -112,9 +117,56 @@ async fn no_secret_and_no_name_is_logged_or_shown() {
         }
     }
 
+    no_token_is_shown().await;
+
     let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
     assert!(logged.contains("request to JumpCloud") && logged.contains("GET /systemusers"), "{logged}");
+    assert!(logged.contains("POST /oauth2/token"), "{logged}");
     assert_clean("the log", &logged);
+}
+
+/// The same for a service account, whose servers repeat everything that they know, too.
+async fn no_token_is_shown() {
+    let (rig, _) = accounts::rig().await;
+    let mut config = accounts::account(rig.sim.url());
+    config.request_timeout = LONG / 30;
+    assert_clean("an account's configuration", &format!("{config:?} {:?}", config.credential));
+    let client = JumpCloud::new(config).unwrap();
+    let answers = |status, body: Value| {
+        let (headers, body) = (Default::default(), Some(body));
+        FaultRule::new(Act::Refuses, Reply::Status { status, headers, retry_after: None, body })
+    };
+    let echo = json!({
+        "error": "invalid_client",
+        "message": format!("{} {} {TOKEN} {PAIR}", accounts::ID.len(), accounts::SECRET),
+    });
+    let known = |error: &jumpcloud_operator::jumpcloud::error::Error| {
+        assert_clean("an account's error", &format!("{error} {error:?}"));
+        let message = error.message().unwrap_or_default().to_owned();
+        assert!(message.contains("[redacted]"), "{error}: {message}");
+        message
+    };
+    for status in [400, 401, 403, 404, 500, 429] {
+        rig.sim.set_faults(vec![answers(status, echo.clone()).on(Route::Token)]);
+        let message = known(&client.get_user("0123456789abcdef01234567").await.unwrap_err());
+        assert!(!message.contains(accounts::SECRET) && !message.contains(PAIR), "{message}");
+        let permit = client.reserve().await.unwrap();
+        let delivery = client.bulk_create(permit, &request(&[person()]), after(LONG / 10)).await;
+        assert_clean("an account's delivery", &format!("{delivery:?}"));
+    }
+    // No word of an unreadable answer is quoted, and a token is taken out of what follows it.
+    for given in [json!({"access": TOKEN}), json!({"access_token": format!("{TOKEN}\n")}), json!([TOKEN])] {
+        rig.sim.set_faults(vec![answers(200, given).on(Route::Token)]);
+        let error = client.get_user("0123456789abcdef01234567").await.unwrap_err();
+        assert_clean("an unreadable token", &format!("{error} {error:?}"));
+    }
+    let given = json!({"access_token": TOKEN, "token_type": "bearer"});
+    for status in [302, 400, 401, 404, 500] {
+        rig.sim.set_faults(vec![answers(200, given.clone()).on(Route::Token), answers(status, echo.clone())]);
+        let error = client.organizations().await.unwrap_err();
+        let message = known(&error);
+        assert!(SECRETS.iter().all(|secret| !message.contains(secret)), "{status}: {message}");
+    }
 }
 
 /// Is run again by the test below, in a process with a hostile environment.

@@ -16,6 +16,10 @@ use crate::harness::world::{PATIENCE, World};
 
 const KEY: &str = "zqkey-5d41402abc4b2a76b9719d911017c592";
 const WRONG_KEY: &str = "zqwrongkey-7d793037a0760186574b0282f2f435e7";
+const CLIENT_ID: &str = "zqclient-8277e0910d750195b448797616e091ad";
+const CLIENT_SECRET: &str = "zqsecret-e1671797c52e15f763380b45e841ec32";
+/// How the simulator's tokens begin.
+const TOKEN: &str = "simulated-token-";
 
 /// All crates that handle requests, answers or objects, as loud as they can be.
 const LOUD: &str = "trace,kube=trace,kube_client=trace,kube_runtime=trace,kube_core=trace,hyper=trace,\
@@ -77,6 +81,8 @@ fn settings() -> Settings {
         answers(400, &repeats_all("refused0")).on(Route::BulkCreate).body(pattern("refused0")),
         FaultRule::drop_reply().on(Route::BulkCreate).body(pattern("lost0")).times(1),
         answers(502, &repeats(KEY, "rows0")).on(Route::BulkResults).times(4),
+        answers(401, &repeats(CLIENT_SECRET, CLIENT_ID)).on(Route::Token).times(1),
+        answers(503, &repeats(CLIENT_SECRET, CLIENT_ID)).on(Route::Token).times(1),
     ];
     settings
 }
@@ -97,6 +103,9 @@ async fn neither_keys_nor_addresses_leave_their_place() {
     let mut seen = published(&world);
     apply(&secret(&world.namespace, KEY).to_string());
 
+    connect_account(&world);
+    let own = json!({"connectionRef": {"name": "account"}, "users": users("own", 2)});
+    world.apply_batch("own", &own);
     world.apply_batch("refused", &json!({"users": users("refused", 2)}));
     world.apply_batch("lost", &json!({"users": users("lost", 2)}));
     world.apply_batch("taken", &json!({"users": users("taken", 2)}));
@@ -106,6 +115,7 @@ async fn neither_keys_nor_addresses_leave_their_place() {
     world.reason("rows", "PartiallyFailed").await;
     world.reason("refused", "PartiallyFailed").await;
     world.reason("lost", "Succeeded").await;
+    world.reason("own", "Succeeded").await;
     world.reason("taken", "UserConflict").await;
     world.reason("doubled", "InvalidSpec").await;
     eventually("the events", PATIENCE, async || {
@@ -125,7 +135,9 @@ async fn neither_keys_nor_addresses_leave_their_place() {
     assert!(encoded.len() > KEY.len(), "{encoded}");
     for (place, text) in &seen {
         let lower = text.to_lowercase();
-        for canary in [KEY, WRONG_KEY, MARK, "zqdomain", "zqkey", "zqwrongkey"] {
+        for canary in
+            [KEY, WRONG_KEY, MARK, "zqdomain", "zqkey", "zqwrongkey", CLIENT_SECRET, CLIENT_ID, TOKEN]
+        {
             if let Some(at) = lower.find(canary) {
                 panic!("{canary} is in the {place}: ..{}..", around(&lower, at));
             }
@@ -133,6 +145,22 @@ async fn neither_keys_nor_addresses_leave_their_place() {
         assert!(!text.contains(&encoded), "the encoded key is in the {place}");
     }
     proves_something(&seen, &world.namespace);
+}
+
+/// A connection by a service account beside the one by a key.
+fn connect_account(world: &World) {
+    let organisation = DEFAULT_ORGANISATION;
+    world.sim.add_client_secret(organisation, CLIENT_ID, CLIENT_SECRET).expect("an account");
+    let mut account = secret(&world.namespace, KEY);
+    account["metadata"]["name"] = json!("account");
+    account["stringData"] = json!({"id": CLIENT_ID, "secret": CLIENT_SECRET});
+    apply(&account.to_string());
+    let mut object = connection(&world.namespace, "account", world.sim.url());
+    object["spec"]["auth"] = json!({"serviceAccount": {
+        "clientIDSecretKeyRef": {"name": "account", "key": "id"},
+        "clientSecretSecretKeyRef": {"name": "account", "key": "secret"},
+    }});
+    apply(&object.to_string());
 }
 
 /// What everybody who may look sees: events of both APIs, and the whole status of all objects.

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use jumpcloud_operator::api::connection::ONE_CREDENTIAL;
 use jumpcloud_sim::Settings;
 use serde_json::{Value, json};
 
-use self::case::{Case, Kind};
+use self::case::{Case, Kind, service_account};
 use crate::harness::manifests::{batch, plain_users};
 use crate::harness::plane::{apply, kubectl};
 use crate::harness::world::World;
@@ -59,6 +60,18 @@ fn rules() -> Vec<Case> {
         (json!({"apiURL": "http://localhost.example.com:80"}), Some(HTTPS)),
     ] {
         cases.push(ruled(Kind::Connection, with(Kind::Connection, extra), message));
+    }
+    let key = json!({"secretKeyRef": {"name": "jumpcloud", "key": "api-key"}});
+    let mut two_secrets = service_account();
+    two_secrets["clientSecretSecretKeyRef"]["name"] = json!("another");
+    for (auth, message) in [
+        (json!({"apiKey": key}), None),
+        (json!({"serviceAccount": service_account()}), None),
+        (json!({"serviceAccount": two_secrets}), None),
+        (json!({"apiKey": key, "serviceAccount": service_account()}), Some(ONE_CREDENTIAL)),
+        (json!({}), Some(ONE_CREDENTIAL)),
+    ] {
+        cases.push(ruled(Kind::Connection, with(Kind::Connection, json!({"auth": auth})), message));
     }
     for (extra, message) in [
         (json!({"users": plain_users("u", 500)}), None),

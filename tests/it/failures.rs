@@ -1,6 +1,7 @@
 //! What goes wrong in daily use (bar 6): refused at once with field and row, or told in a condition with
 //! a reason and what to do; and it recovers by itself when mended.
 
+mod accounts;
 mod credentials;
 mod edits;
 mod organisation;

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::jumpcloud::endpoint::is_segment;
-use crate::jumpcloud::message;
+use crate::jumpcloud::message::{self, Secrets};
 use crate::jumpcloud::wire::{object, presence, text};
 
 /// The longest status word that is kept; the known ones have eight characters.
@@ -55,14 +54,14 @@ pub struct RowUser {
 
 impl WorkResult {
     /// Reads one row; `None` when it is no object. A message that repeats the credential loses it.
-    pub(crate) fn read(row: &Value, secret: &SecretString) -> Option<Self> {
+    pub(crate) fn read(row: &Value, secrets: &Secrets) -> Option<Self> {
         let row = row.as_object()?;
         let said = |name: &str| row.get(name).and_then(Value::as_object).map(RowUser::read);
         Some(Self {
             id: text(row, &["id", "_id"]),
             status: RowStatus::read(row.get("status")),
             message: text(row, &["statusMsg"])
-                .map(|it| message::clean(&message::redact(&it, secret)))
+                .map(|it| message::clean(&secrets.redact(&it)))
                 .filter(|it| !it.is_empty()),
             user: said("meta").unwrap_or_default(),
             persisted: said("persistedFields").unwrap_or_default(),
@@ -136,8 +135,12 @@ mod tests {
 
     use super::*;
 
+    fn secrets() -> Secrets {
+        Secrets::new("the-key".into())
+    }
+
     fn read(row: &Value) -> WorkResult {
-        WorkResult::read(row, &SecretString::from("the-key")).unwrap()
+        WorkResult::read(row, &secrets()).unwrap()
     }
 
     #[test]
@@ -155,7 +158,7 @@ mod tests {
             assert!(read(&json!({"status": word.clone()})).status == want, "{word}");
         }
         assert!(read(&json!({})).status == RowStatus::Missing);
-        assert!(WorkResult::read(&json!("row"), &SecretString::from("the-key")).is_none());
+        assert!(WorkResult::read(&json!("row"), &secrets()).is_none());
     }
 
     #[test]

@@ -47,6 +47,14 @@ impl Kind {
     }
 }
 
+/// A service account, with one Secret for both of its parts.
+pub fn service_account() -> Value {
+    json!({
+        "clientIDSecretKeyRef": {"name": "account", "key": "client-id"},
+        "clientSecretSecretKeyRef": {"name": "account", "key": "client-secret"},
+    })
+}
+
 /// An object, and whether it is refused.
 #[derive(Debug, Clone)]
 pub struct Case {

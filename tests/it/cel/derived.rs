@@ -6,7 +6,7 @@
 use jumpcloud_operator::api::crd::crds;
 use serde_json::{Map, Value, json};
 
-use super::case::{Case, Kind};
+use super::case::{Case, Kind, service_account};
 
 /// Keywords that limit nothing by themselves, or that are tried by another case.
 const SILENT: [&str; 12] = [
@@ -78,8 +78,9 @@ fn into(kind: Kind, path: &mut Vec<Step>, step: Step, schema: &Value, cases: &mu
 fn limits(kind: Kind, path: &[Step], schema: &Value, cases: &mut Vec<Case>) {
     let name = shown(path);
     let spec = |value: Value| {
-        let mut spec = kind.base();
+        let mut spec = base(kind, path);
         put(&mut spec, path, value);
+        only_one(kind, &mut spec);
         spec
     };
     let mut accept = |value: Value| {
@@ -247,6 +248,27 @@ fn forms(pattern: &str) -> Forms {
             bad: &["sudo", "username", "unheardOf", "attributes.", "attributes.a b", "location "],
         },
         other => panic!("give samples for the pattern {other}"),
+    }
+}
+
+/// A spec in which the place that `path` leads to may be filled.
+fn base(kind: Kind, path: &[Step]) -> Value {
+    let mut spec = kind.base();
+    if let [Step::Field(auth), Step::Field(member), ..] = path
+        && (auth.as_str(), member.as_str()) == ("auth", "serviceAccount")
+    {
+        spec["auth"] = json!({"serviceAccount": service_account()});
+    }
+    spec
+}
+
+/// Credentials exclude each other, and there must be one: what a case leaves out is taken from the base.
+fn only_one(kind: Kind, spec: &mut Value) {
+    if let Some(auth) = spec.get_mut("auth").and_then(Value::as_object_mut)
+        && !auth.contains_key("apiKey")
+        && !auth.contains_key("serviceAccount")
+    {
+        auth.insert("apiKey".to_owned(), kind.base()["auth"]["apiKey"].clone());
     }
 }
 

@@ -1,5 +1,7 @@
 //! Keys, Secrets, connections and hosts that are wrong, missing or change while jobs run.
 
+use std::time::{Duration, Instant};
+
 use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, Settings};
 use serde_json::json;
 
@@ -8,21 +10,25 @@ use crate::harness::manifests::{connection, plain_users, secret};
 use crate::harness::operator::QUICK;
 use crate::harness::plane::apply;
 use crate::harness::truth::{assert_single_create, assert_true};
+use crate::harness::wait::eventually;
 use crate::harness::world::World;
 
+/// How long there is no valid key in bar 8.
+const GAP: Duration = Duration::from_secs(20);
+
 /// A batch that no lost attempt would leave whole.
-fn strict(users: usize, batch_size: usize) -> serde_json::Value {
+pub(super) fn strict(users: usize, batch_size: usize) -> serde_json::Value {
     json!({"batchSize": batch_size, "retry": {"limit": 0}, "users": plain_users("u", users)})
 }
 
 /// Whoever takes a refused request for one of unknown outcome waits for longer than a test does.
-fn long_quarantine() -> Vec<(&'static str, &'static str)> {
+pub(super) fn long_quarantine() -> Vec<(&'static str, &'static str)> {
     let quick = QUICK.iter().copied().filter(|(flag, _)| *flag != "--unknown-quarantine");
     quick.chain([("--unknown-quarantine", "5m")]).collect()
 }
 
 /// Jobs that take long enough for something to happen meanwhile.
-fn slow() -> Settings {
+pub(super) fn slow() -> Settings {
     let mut settings = Settings::default();
     settings.jobs.service_time_ms = 1500;
     settings
@@ -159,4 +165,37 @@ async fn a_key_that_ends_in_the_middle_costs_no_attempt() {
     let status = succeeds_without_an_attempt(&world, "sales").await;
     assert_true(&world.sim, &status);
     assert_single_create(&world.sim, |_| false);
+}
+
+/// Bar 8: the old key is dead at once, the new one comes 20 s later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_missing_for_20_seconds_costs_no_attempt() {
+    let world = World::new("fail-gap", slow()).await;
+    let operator = world.operator(&long_quarantine());
+    world.apply_batch("sales", &strict(100, 10));
+    jobs(&world, 2).await;
+    assert!(world.sim.revoke_key(DEFAULT_KEY));
+    let (ended, before) = (Instant::now(), sent(&world.sim));
+    assert!(before.len() < 10, "the batch was over before the key ended");
+    eventually("20 s without a key", GAP * 2, async || {
+        let status = world.status("sales").await;
+        assert_eq!(status.counts.as_ref().map_or(0, |counts| counts.failed), 0, "{:?}", status.failures);
+        assert_eq!(status.failures.iter().map(|failure| failure.attempts).sum::<u32>(), 0);
+        if ended.elapsed() >= GAP { Ok(()) } else { Err(ended.elapsed()) }
+    })
+    .await;
+    assert_eq!(sent(&world.sim), before, "jobs were accepted with a dead key");
+    world.sim.add_key(DEFAULT_ORGANISATION, "the-second-key").expect("a new key");
+    put_key(&world, "the-second-key");
+
+    let status = succeeds_without_an_attempt(&world, "sales").await;
+    assert_eq!(status.progress.as_deref(), Some("100/100"));
+    assert!(status.failures.is_empty(), "{:?}", status.failures);
+    assert_true(&world.sim, &status);
+    assert_single_create(&world.sim, |_| false);
+    let mut users: Vec<String> = sent(&world.sim).into_iter().flatten().collect();
+    users.sort();
+    users.dedup();
+    assert_eq!((sent(&world.sim).len(), users.len()), (10, 100), "each user is in one accepted job");
+    assert_eq!(operator.log().matches("this replica leads").count(), 1, "the operator was restarted");
 }

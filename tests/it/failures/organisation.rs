@@ -1,7 +1,9 @@
 //! A credential of another organisation.
 
+use std::time::Duration;
+
 use jumpcloud_sim::settings::{Key, OrganisationSettings};
-use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, Route, Settings};
+use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, FaultRule, Route, Settings};
 use serde_json::json;
 
 use super::{jobs, message, put_key, says, succeeds_without_an_attempt};
@@ -102,4 +104,39 @@ async fn an_organisation_that_the_key_does_not_reach_is_told() {
     apply(&wrong.to_string());
     succeeds_without_an_attempt(&world, "sales").await;
     nothing_posted_to_the_other(&world);
+}
+
+/// Read once for a credential and generation, so not again after a restart; a connection that may not read
+/// it works without it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_state_of_new_users_is_shown_where_it_can_be_read() {
+    let world = World::new("new-users", Settings::default()).await;
+    let state = || {
+        let shown = world.kubectl(&["get", "jcconn", "default", "-o", "jsonpath={.status.newUserState}"]);
+        serde_json::from_str::<serde_json::Value>(&shown).unwrap_or_default()
+    };
+    let count = |route| world.sim.requests(route).len();
+    let first = world.replica("a", QUICK);
+    world.connection_reason("default", "Succeeded").await;
+    assert_eq!(state(), json!({"bulk": "Staged", "otherSources": "Activated"}));
+    first.kill();
+    let _second = world.replica("b", QUICK);
+    eventually("a check after the restart", PATIENCE, async || {
+        let checks = count(Route::OrganizationList);
+        if checks >= 2 { Ok(()) } else { Err(checks) }
+    })
+    .await;
+    world.sim.quiet_for(Duration::from_secs(2), PATIENCE).await.expect("it is quiet at rest");
+    assert_eq!((count(Route::OrganizationList), count(Route::OrganizationGet)), (2, 1));
+
+    world.sim.set_faults(vec![FaultRule::status(403).on(Route::OrganizationGet)]);
+    world.sim.add_key(DEFAULT_ORGANISATION, "the-second-key").expect("a new key");
+    put_key(&world, "the-second-key");
+    world.kubectl(&["patch", "jcconn", "default", "--type=merge", "-p", r#"{"spec":{"paused":true}}"#]);
+    eventually("a check without the state", PATIENCE, async || {
+        let state = state();
+        if state.is_null() { Ok(()) } else { Err(state) }
+    })
+    .await;
+    assert!(world.connection_reason("default", "Succeeded").await.contains("paused"));
 }

@@ -1,8 +1,8 @@
 //! The append-only record of what was asked and what happened.
 //!
 //! A request is written at the moment it is carried out (or is not), in the order in which that
-//! happens; what a job does is written when it falls due by the simulator's clock. Keys, passwords
-//! and bodies are never written: a body is known by its hash.
+//! happens; what a job does is written when it falls due by the simulator's clock. Keys, client
+//! secrets, tokens, passwords and bodies are never written: a body is known by its hash.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,8 @@ pub struct Request {
     pub route: Route,
     /// The organisation, when the key gave one.
     pub organisation: Option<String>,
-    /// The first 12 hexadecimal digits of the key's SHA-256; never the key.
+    /// The first 12 hexadecimal digits of the SHA-256 of the key, of the token, or of the client secret
+    /// that a token was asked for with; never the text itself.
     pub key: Option<String>,
     /// The `creation-source` header.
     pub creation_source: Option<String>,

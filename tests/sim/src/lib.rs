@@ -13,7 +13,7 @@
 //! clock has passed their time, just before the next request is looked at.
 //!
 //! # Guarantees
-//! - Keys, passwords and bodies are never in the ledger. The results of a job hold the submitted
+//! - Keys, client secrets, tokens, passwords and bodies are never in the ledger. The results of a job hold the submitted
 //!   row with its password when `jobs.persisted_fields` says so, as the real ones may.
 //! - With the same settings, seed, requests and a clock moved by hand, a run is the same again but
 //!   for ids' seconds and real times.

@@ -29,6 +29,8 @@ pub enum Route {
     OrganizationList,
     /// `GET /api/organizations/{id}`
     OrganizationGet,
+    /// `POST /oauth2/token`, of another host at JumpCloud.
+    Token,
     /// Anything else: 404.
     Unknown,
 }
@@ -56,6 +58,7 @@ impl Route {
             ("DELETE", ["api", "systemusers", id]) => (Self::UserDelete, Some(*id)),
             ("GET", ["api", "organizations"]) => (Self::OrganizationList, None),
             ("GET", ["api", "organizations", id]) => (Self::OrganizationGet, Some(*id)),
+            ("POST", ["oauth2", "token"]) => (Self::Token, None),
             _ => (Self::Unknown, None),
         };
         (route, id.map(str::to_owned))

@@ -210,6 +210,29 @@ impl Sim {
         self.world().revoke_key(key)
     }
 
+    /// Adds a client secret to a service account, which is made when there is none of this id.
+    ///
+    /// # Errors
+    /// The organisation does not exist, or the account is another one's.
+    pub fn add_client_secret(
+        &self,
+        organisation: &str,
+        client_id: &str,
+        secret: &str,
+    ) -> Result<(), Refused> {
+        self.world().add_client_secret(organisation, client_id, secret)
+    }
+
+    /// Makes a client secret invalid at once; whether there was one. Tokens that it got stay good.
+    pub fn revoke_client_secret(&self, client_id: &str, secret: &str) -> bool {
+        self.world().revoke_client_secret(client_id, secret)
+    }
+
+    /// Makes all tokens invalid at once; how many there were.
+    pub fn revoke_tokens(&self) -> usize {
+        self.world().revoke_tokens()
+    }
+
     /// When the last request to the API arrived, by the real clock. Control requests do not count.
     #[must_use]
     pub fn last_request(&self) -> Option<Timestamp> {

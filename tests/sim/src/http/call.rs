@@ -32,6 +32,16 @@ impl Call {
         self.parts.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// The API key.
+    pub(crate) fn api_key(&self) -> Option<&str> {
+        self.header("x-api-key").filter(|key| !key.is_empty())
+    }
+
+    /// The token of a service account.
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        self.header("authorization")?.strip_prefix("Bearer ")
+    }
+
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }

@@ -19,6 +19,7 @@ use crate::clock;
 use crate::fault::{Act, FaultRule, Reply};
 use crate::fingerprint::key_fingerprint;
 use crate::ledger::What;
+use crate::route::Route;
 use crate::routes;
 use crate::world::World;
 
@@ -143,7 +144,11 @@ async fn carry_out(call: Call, world: Shared, seq: Arc<AtomicU64>) -> Sent {
 /// Carries the request out, unless the fault forbids it, and records it.
 fn act(call: &Call, world: &mut World, fault: Option<&FaultRule>, entry: &AtomicU64) -> Sent {
     let now = world.settle();
-    let key = call.header("x-api-key").filter(|key| !key.is_empty()).map(key_fingerprint);
+    let key = match call.route {
+        // Which of an account's secrets it was.
+        Route::Token => routes::client_secret(call).map(|secret| key_fingerprint(&secret)),
+        _ => call.api_key().or_else(|| call.bearer()).map(key_fingerprint),
+    };
     let mut request = call.entry(key);
     request.fault = fault.map(FaultRule::label);
     let seq = world.ledger.push(now, What::Request(request));

@@ -7,6 +7,8 @@
 //! - `POST /_sim/users` with `{"organisation"?, "users": [..]}` or one user; `PATCH` and `DELETE
 //!   /_sim/users/ID`
 //! - `POST /_sim/keys` with `{"add", "organisation"?}` or `{"revoke"}`
+//! - `POST /_sim/client_secrets` with `{"client_id", "add", "organisation"?}` or `{"client_id",
+//!   "revoke"}`; `DELETE /_sim/tokens`, which revokes all
 
 use serde_json::{Value, json};
 
@@ -62,6 +64,8 @@ fn route(world: &mut World, call: &Call) -> Result<Value, String> {
             Ok(json!({}))
         }
         ("POST", ["keys"]) => keys(world, &call.json()?),
+        ("POST", ["client_secrets"]) => client_secrets(world, &call.json()?),
+        ("DELETE", ["tokens"]) => Ok(json!({"revoked": world.revoke_tokens()})),
         _ => Err(format!("there is no control route {} {}", call.parts.method, call.parts.uri.path())),
     }
 }
@@ -117,6 +121,21 @@ fn keys(world: &mut World, body: &Value) -> Result<Value, String> {
         }
         (None, Some(key)) if world.revoke_key(key) => Ok(json!({})),
         (None, Some(_)) => Err("no such key".to_owned()),
+        _ => Err("give either add or revoke".to_owned()),
+    }
+}
+
+fn client_secrets(world: &mut World, body: &Value) -> Result<Value, String> {
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let id = text("client_id").ok_or("give client_id")?;
+    match (text("add"), text("revoke")) {
+        (Some(secret), None) => {
+            let organisation = text("organisation").unwrap_or(DEFAULT_ORGANISATION);
+            world.add_client_secret(organisation, id, secret).map_err(|refused| refused.to_string())?;
+            Ok(json!({}))
+        }
+        (None, Some(secret)) if world.revoke_client_secret(id, secret) => Ok(json!({})),
+        (None, Some(_)) => Err("no such client secret".to_owned()),
         _ => Err("give either add or revoke".to_owned()),
     }
 }

@@ -4,6 +4,7 @@ mod bulk;
 pub(crate) mod control;
 mod organizations;
 mod page;
+mod token;
 mod users;
 
 use serde_json::Value;
@@ -48,12 +49,21 @@ impl Context<'_> {
     }
 }
 
+/// The client secret of a request for a token.
+pub(crate) fn client_secret(call: &Call) -> Option<String> {
+    token::basic(call).map(|(_, secret)| secret)
+}
+
 /// Carries a request out.
 pub(crate) fn carry_out(world: &mut World, call: &Call) -> Done {
     let now = world.settle();
     let errors = ErrorStyle { version: call.route.version(), shape: world.settings.api.error_shape };
     if call.body.len() > world.settings.api.max_body_bytes {
         return Done::answered(errors.error(413, "the request is too large"));
+    }
+    if call.route == Route::Token {
+        let (answer, organisation) = token::grant(world, call, now);
+        return Done { organisation, ..Done::answered(answer) };
     }
     let access = match world.access(call, now, errors) {
         Ok(access) => access,
@@ -73,7 +83,7 @@ pub(crate) fn carry_out(world: &mut World, call: &Call) -> Done {
         Route::UserDelete => users::delete(&mut context).map(Done::answered),
         Route::OrganizationList => organizations::list(&context).map(Done::answered),
         Route::OrganizationGet => organizations::get(&context).map(Done::answered),
-        Route::Unknown => Err(context.error(404, "there is no such route")),
+        Route::Token | Route::Unknown => Err(context.error(404, "there is no such route")),
     };
     let done = done.unwrap_or_else(Done::answered);
     Done { organisation: Some(organisation), ..done }

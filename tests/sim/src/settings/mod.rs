@@ -7,6 +7,7 @@ mod api;
 mod jobs;
 mod pattern;
 mod search;
+mod tokens;
 mod users;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub use jobs::{
 };
 pub use pattern::Pattern;
 pub use search::{Letters, SearchSettings};
+pub use tokens::{ExpiresIn, ServiceAccount, TokenSettings};
 pub use users::{BadInput, EmptyForm, UserSettings, UsernameChange, ValidationSettings};
 
 use crate::fault::FaultRule;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub multi_tenant_keys: Vec<MultiTenantKey>,
     /// Authentication, error bodies, caps of requests.
     pub api: ApiSettings,
+    /// Service accounts' tokens.
+    pub tokens: TokenSettings,
     /// Bulk jobs and their results.
     pub jobs: JobSettings,
     /// How users are stored and shown.
@@ -60,6 +64,7 @@ impl Default for Settings {
             organisations: vec![OrganisationSettings::default()],
             multi_tenant_keys: Vec::new(),
             api: ApiSettings::default(),
+            tokens: TokenSettings::default(),
             jobs: JobSettings::default(),
             users: UserSettings::default(),
             validation: ValidationSettings::default(),
@@ -105,6 +110,9 @@ pub struct OrganisationSettings {
     pub display_name: String,
     /// API keys of administrators of this organisation alone.
     pub keys: Vec<Key>,
+    /// Service accounts of this organisation. Read at the start; see
+    /// [`crate::Sim::add_client_secret`].
+    pub service_accounts: Vec<ServiceAccount>,
     /// The state of new users whose row has none.
     pub new_user_state: NewUserState,
     /// Users that exist at the start, in the form of `POST /systemusers`.
@@ -117,6 +125,7 @@ impl Default for OrganisationSettings {
             id: DEFAULT_ORGANISATION.to_owned(),
             display_name: "Example".to_owned(),
             keys: vec![Key::new(DEFAULT_KEY)],
+            service_accounts: Vec::new(),
             new_user_state: NewUserState::default(),
             users: Vec::new(),
         }
@@ -152,7 +161,7 @@ pub struct MultiTenantKey {
     pub organisations: Vec<String>,
 }
 
-/// An API key. Its debug form does not show it.
+/// An API key, client id or client secret. Its debug form does not show it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Key(String);

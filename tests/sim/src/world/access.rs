@@ -7,6 +7,7 @@ use crate::clock::after;
 use crate::fingerprint::sha256_hex;
 use crate::http::answer::{Answer, ErrorStyle};
 use crate::http::call::Call;
+use crate::route::Version;
 use crate::settings::{MissingKey, OrgHeader};
 
 /// A request that was let in.
@@ -25,7 +26,10 @@ impl World {
         now: Timestamp,
         errors: ErrorStyle,
     ) -> Result<Access, Answer> {
-        let Some(key) = call.header("x-api-key").filter(|key| !key.is_empty()) else {
+        let Some(key) = call.api_key() else {
+            if let Some(token) = call.bearer() {
+                return self.access_by_token(token, call, now, errors);
+            }
             return Err(match self.settings.api.missing_key {
                 MissingKey::RedirectToLogin => Answer::redirect(302, "/login"),
                 MissingKey::Unauthorized => errors.error(401, "an api key is required"),
@@ -44,6 +48,23 @@ impl World {
             Holder::Several(all) => (self.of_several(&all, header, errors)?, all),
         };
         Ok(Access { organisation, reach })
+    }
+
+    fn access_by_token(
+        &mut self,
+        token: &str,
+        call: &Call,
+        now: Timestamp,
+        errors: ErrorStyle,
+    ) -> Result<Access, Answer> {
+        let taken = call.route.version() == Version::V1 || !self.settings.tokens.bulk_refuses;
+        let Some(own) = self.token_organisation(token, now).filter(|_| taken) else {
+            let body = serde_json::json!({"error": "unauthorized", "message": "the token is not valid"});
+            return Err(Answer::json(401, &body));
+        };
+        self.limit_rate(&sha256_hex(token.as_bytes()), now, errors)?;
+        let organisation = self.of_one(own.clone(), call.header("x-org-id"), errors)?;
+        Ok(Access { organisation, reach: vec![own] })
     }
 
     fn of_one(&self, own: String, header: Option<&str>, errors: ErrorStyle) -> Result<String, Answer> {

@@ -5,6 +5,7 @@
 //! requests and the clock.
 
 mod access;
+mod accounts;
 mod execute;
 mod job;
 
@@ -17,6 +18,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
 pub(crate) use access::Access;
+use accounts::Accounts;
 pub(crate) use job::{Job, NewRow};
 
 use crate::clock::{self, Clock};
@@ -61,6 +63,7 @@ pub(crate) struct World {
     pub(crate) last_request: Option<(std::time::Instant, Timestamp)>,
     /// By the hash of the key.
     keys: HashMap<String, Holder>,
+    accounts: Accounts,
     /// Rows still to be executed: when, in which order, of which job.
     due: BTreeSet<(Timestamp, u64, String, usize)>,
     /// How often each rule of `jobs.row_failures` has been applied.
@@ -82,6 +85,7 @@ impl World {
             chance: StdRng::seed_from_u64(settings.seed.wrapping_add(1)),
             last_request: None,
             keys: HashMap::new(),
+            accounts: Accounts::default(),
             due: BTreeSet::new(),
             row_failures: HashMap::new(),
             recent: HashMap::new(),
@@ -96,6 +100,11 @@ impl World {
         for organisation in settings.organisations {
             for key in &organisation.keys {
                 world.add_key(&organisation.id, key.expose())?;
+            }
+            for account in &organisation.service_accounts {
+                for secret in &account.secrets {
+                    world.add_client_secret(&organisation.id, account.client_id.expose(), secret.expose())?;
+                }
             }
             for user in &organisation.users {
                 world.add_user(&organisation.id, user)?;

@@ -19,4 +19,6 @@ mod search;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tokens;
+#[cfg(test)]
 mod users;

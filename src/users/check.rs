@@ -148,7 +148,7 @@ fn value_problems(path: &str, field: &Field, value: &Value, out: &mut Vec<String
         (Shape::OneObject(item), Value::Array(items)) => list_problems(path, 1, item, items, out),
         (Shape::Object(fields), Value::Object(map)) => nested_problems(path, fields, map, out),
         (Shape::Reference(fields), Value::Object(map)) => {
-            if map.len() != 1 {
+            if fields.iter().filter(|field| map.contains_key(field.name)).count() != 1 {
                 out.push(format!("{path} {EXACTLY_ONE}"));
             }
             nested_problems(path, fields, map, out);
@@ -221,6 +221,7 @@ fn clear_problems(own: &Fields) -> Vec<String> {
     for (index, name) in names.iter().enumerate() {
         match name.as_str() {
             None => messages.push(format!("{CLEAR}[{index}] is not a text")),
+            Some("") => messages.push(format!("{CLEAR}[{index}] is empty")),
             Some(name) => messages.extend(clear_problem(own, name)),
         }
     }

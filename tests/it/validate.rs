@@ -114,6 +114,8 @@ async fn validate_names_the_fields_that_the_api_server_refuses() {
             row(json!({"relationships": {}, "mfa": [], "attributes": "none"})),
             row(json!({"mfa": {"exclusionUntil": "never", "configured": "perhaps"}})),
             row(json!({"firstName": null, "email": null})),
+            row(json!({"manager": "grace", "clear": "location", "sshKeys": [{"name": 7}]})),
+            row(json!({"manager": {"username": "a b"}, "clear": ["", 7, "location"]})),
         ],
         "batchSize": 900,
         "suppressResultsEmail": 1,
@@ -135,6 +137,7 @@ async fn validate_names_the_fields_that_the_api_server_refuses() {
         "template": {"username": "x", "compny": "y", "mfa": {"days": 1}},
         "users": [
             row(json!({"firstname": "Ada", "password": "secret", "addresses": [{}, {"town": "London"}]})),
+            row(json!({"manager": {"id": "1", "name": "x"}, "clears": []})),
             row(json!({"recoveryEmail": {"adress": "x"}})),
         ],
     });
@@ -142,7 +145,9 @@ async fn validate_names_the_fields_that_the_api_server_refuses() {
 
     let spec = json!({
         "jobTimeout": "8761h",
+        "template": {"manager": {}},
         "users": [
+            row(json!({"manager": {"id": "1", "email": "grace@example.com"}})),
             row(json!({"state": "Suspended", "suspended": false})),
             row(json!({"mfa": {"exclusionDays": 3, "exclusionUntil": "2027-01-04T09:00:00Z"}})),
         ],
@@ -170,16 +175,19 @@ fn wrong_users() -> Vec<Value> {
         (70, "employeeIdentifier", json!("e3")),
         (95, "unixUID", json!(5004)),
         (120, "attributes", json!({"cost centre": "12"})),
-        (145, "attributes", json!({"": "12"})),
-        (170, "attributes", json!({"größe": "12"})),
-        (195, "email", json!("blank\u{a0}blank@canary.example.com")),
-        (220, "alternateEmail", json!("other\u{2003}blank@canary.example.com")),
-        (245, "recoveryEmail", json!({"address": "third\u{3000}blank@canary.example.com"})),
+        (145, "alternateEmail", json!("blank\u{a0}blank@canary.example.com")),
+        (170, "manager", json!({"username": "W0170"})),
+        // The schema looks at the form of an offset alone.
+        (195, "externalPasswordExpirationDate", json!("2027-01-04T09:00:00+99:00")),
+        (220, "clear", json!(["unixUID"])),
+        (245, "clear", json!(["attributes.team"])),
+        (270, "manager", json!({"email": "W0270@Canary.Example.Com"})),
         // The template says Staged; only the merged row contradicts itself.
         (299, "suspended", json!(true)),
     ] {
         rows[row][field] = value;
     }
+    rows[245]["attributes"] = json!({"team": "x"});
     rows
 }
 
@@ -189,23 +197,23 @@ async fn validate_and_the_operator_report_the_same_list() {
     let _operator = world.operator(QUICK);
     world.connection_reason("default", "Succeeded").await;
     let spec = json!({
-        "template": {"state": "Staged", "attributes": {"cost-centre": "12"}},
+        "template": {"state": "Staged", "department": "Sales"},
         "users": wrong_users(),
     });
     let problems = validate(&batch(&world.namespace, "sales", &spec));
     assert_eq!(problems.len(), 12, "{problems:#?}");
     for (place, field) in [
-        ("template", "attributes"),
         ("users[20] 'W0001'", "username"),
         ("users[45] 'w0045'", "email"),
         ("users[70] 'w0070'", "employeeIdentifier"),
         ("users[95] 'w0095'", "unixUID"),
         ("users[120] 'w0120'", "attributes"),
-        ("users[145] 'w0145'", "attributes"),
-        ("users[170] 'w0170'", "attributes"),
-        ("users[195] 'w0195'", "email"),
-        ("users[220] 'w0220'", "alternateEmail"),
-        ("users[245] 'w0245'", "recoveryEmail.address"),
+        ("users[145] 'w0145'", "alternateEmail"),
+        ("users[170] 'w0170'", "manager"),
+        ("users[195] 'w0195'", "externalPasswordExpirationDate"),
+        ("users[220] 'w0220'", "unixUID"),
+        ("users[245] 'w0245'", "attributes.team"),
+        ("users[270] 'w0270'", "manager"),
         ("users[299] 'w0299'", "state"),
     ] {
         let told = problems.iter().filter(|problem| problem.starts_with(&format!("{place}: {field} ")));
@@ -249,10 +257,8 @@ async fn a_list_that_is_too_long_is_counted() {
 fn nothing_was_sent(world: &World) {
     let requests: Vec<Route> =
         world.sim.ledger().iter().filter_map(|entry| entry.request().map(|request| request.route)).collect();
-    assert!(
-        !requests.is_empty() && requests.iter().all(|route| *route == Route::OrganizationList),
-        "{requests:?}"
-    );
+    let check = |route: &Route| matches!(route, Route::OrganizationList | Route::OrganizationGet);
+    assert!(!requests.is_empty() && requests.iter().all(check), "{requests:?}");
 }
 
 /// Files, standard input, what is no manifest, and wrong usage.

@@ -176,6 +176,12 @@ fn sample(schema: &Value) -> Value {
         return words[0].clone();
     }
     match schema["type"].as_str() {
+        // One of several ways to name somebody: a rule asks for exactly one.
+        Some("object")
+            if schema.get("x-kubernetes-validations").is_some() && schema.get("required").is_none() =>
+        {
+            json!({"id": "sample"})
+        }
         Some("object") => {
             let required = schema["required"].as_array().into_iter().flatten();
             let named = required.map(|name| {

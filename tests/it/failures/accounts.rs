@@ -11,7 +11,8 @@ use crate::harness::manifests::connection;
 use crate::harness::operator::QUICK;
 use crate::harness::plane::apply;
 use crate::harness::truth::{assert_single_create, assert_true};
-use crate::harness::world::World;
+use crate::harness::wait::eventually;
+use crate::harness::world::{PATIENCE, World};
 
 const CLIENT: &str = "the-client";
 const FIRST: &str = "the-first-secret";
@@ -102,7 +103,7 @@ async fn what_an_account_lacks_is_told_by_secret_and_key() {
     let _operator = world.operator(QUICK);
     let told = async |reason: &str, words: &[&str]| {
         let what = format!("{words:?}");
-        crate::harness::wait::eventually(&what, crate::harness::world::PATIENCE, async || {
+        eventually(&what, PATIENCE, async || {
             let text = world.connection_reason("default", reason).await;
             if words.iter().all(|word| text.contains(word)) { Ok(()) } else { Err(text) }
         })
@@ -116,8 +117,13 @@ async fn what_an_account_lacks_is_told_by_secret_and_key() {
     put(&world, "other", &json!({"client-secret": "not-the-secret"}));
     let place = "the service account in Secret account key client-id with Secret other key client-secret";
     told("Retrying", &[place, "put a valid client id and secret there", "check the region"]).await;
-    let status = world.reason("sales", "ConnectionNotReady").await;
-    says(message(&status), &["JumpCloudConnection default is not ready", "put a valid client id and secret"]);
+    eventually("the batch to say so", PATIENCE, async || {
+        let status = world.reason("sales", "ConnectionNotReady").await;
+        let words = ["JumpCloudConnection default is not ready", "put a valid client id and secret"];
+        let text = message(&status);
+        if words.iter().all(|word| text.contains(word)) { Ok(()) } else { Err(text.to_owned()) }
+    })
+    .await;
     assert!(world.sim.requests(Route::OrganizationList).is_empty(), "asked without a token");
     put(&world, "other", &json!({"client-secret": FIRST}));
     let status = succeeds_without_an_attempt(&world, "sales").await;

@@ -1,6 +1,8 @@
 //! Bar 9: long series of random edits over every field but username. After each of them every declared
 //! field has its declared value, and every other one has what it had before.
 
+#[path = "../histories/dice.rs"]
+mod dice;
 mod edit;
 mod expect;
 mod values;

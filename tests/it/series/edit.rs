@@ -4,39 +4,11 @@ use jumpcloud_operator::users::field::{FIELDS, Field};
 use serde_json::{Value, json};
 
 use super::Fields;
+use super::dice::Dice;
 use super::values::value;
 
 /// Fields that declare the state: at most one of them at a time, or they contradict each other.
 pub const STATE: [&str; 3] = ["state", "suspended", "activated"];
-
-/// A seeded source of choices (SplitMix64).
-pub struct Dice(u64);
-
-impl Dice {
-    /// Any number.
-    pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `count`.
-    pub fn index(&mut self, count: usize) -> usize {
-        usize::try_from(self.number() % count as u64).expect("small")
-    }
-
-    /// One of these.
-    pub fn pick<T: Clone>(&mut self, of: &[T]) -> T {
-        of[self.index(of.len())].clone()
-    }
-
-    /// True so many times of a thousand.
-    pub fn chance(&mut self, per_mille: u64) -> bool {
-        self.number() % 1000 < per_mille
-    }
-}
 
 /// Who edits the rows of one object.
 pub struct Author {
@@ -53,7 +25,7 @@ impl Author {
     pub fn new(seed: u64, users: Vec<Value>) -> Self {
         let rows: Vec<Fields> =
             users.into_iter().map(|user| user.as_object().cloned().expect("a row")).collect();
-        let mut author = Self { dice: Dice(seed), rows, first: Vec::new(), turn: 0 };
+        let mut author = Self { dice: Dice::new(seed), rows, first: Vec::new(), turn: 0 };
         for index in 0..author.rows.len() {
             for field in editable() {
                 if author.dice.chance(400) {

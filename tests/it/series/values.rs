@@ -3,11 +3,11 @@
 use jumpcloud_operator::users::field::{Field, Form, Shape};
 use serde_json::{Map, Value, json};
 
-use super::edit::Dice;
+use super::dice::Dice;
 
 /// A new value for a field of the user `name`; `others` are usernames that may be its manager.
 pub fn value(field: &Field, dice: &mut Dice, name: &str, others: &[String]) -> Value {
-    let number = dice.number() % 1_000_000;
+    let number = dice.between(0, 999_999);
     match field.shape {
         Shape::Text { form: Form::Email, .. } => {
             json!(format!("{}-{name}-{number}@Canary.Example.com", field.name))
@@ -43,8 +43,8 @@ pub fn value(field: &Field, dice: &mut Dice, name: &str, others: &[String]) -> V
         }
         Shape::Object(fields) => object(fields, dice, name, others, true),
         Shape::Reference(_) => {
-            let other = dice.pick(others);
-            dice.pick(&[json!({"username": other.to_uppercase()}), json!({"username": other})])
+            let other = &others[dice.index(others.len())];
+            json!({"username": if dice.chance(500) { other.to_uppercase() } else { other.clone() }})
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The client: bulk jobs, their results, and organisations. Users are in [`crate::jumpcloud::users`].
+//! The client: bulk jobs, their results, and organisations. Users are in [`crate::jumpcloud::users`],
+//! scheduled state changes in [`crate::jumpcloud::schedules`].
 //!
 //! Guarantees:
 //! - [`JumpCloud::bulk_create`] and [`JumpCloud::bulk_update`] make one HTTP request, repeated only when
@@ -153,13 +154,13 @@ impl JumpCloud {
             }
             call
         });
-        self.deliver(permit, call, deadline).await
+        Delivery::of(self.once(permit, call, deadline).await)
     }
 
     /// `PATCH /bulk/users`: starts a job that changes users, each named by `id`.
     pub async fn bulk_update(&self, permit: Permit, request: &BulkRequest, deadline: Instant) -> Delivery {
         let call = self.bulk("PATCH /bulk/users", Method::PATCH, request);
-        self.deliver(permit, call, deadline).await
+        Delivery::of(self.once(permit, call, deadline).await)
     }
 
     /// `GET /bulk/users/{job_id}/results`: the rows of a job, distinct by row id, the last seen state of
@@ -239,15 +240,17 @@ impl JumpCloud {
         Ok(if request.suppress_email { call.query("suppressEmail", "true") } else { call })
     }
 
-    async fn deliver(&self, permit: Permit, call: Result<Call, Error>, deadline: Instant) -> Delivery {
-        let call = match call {
-            Ok(call) => call,
-            Err(error) => return Delivery::of(Err(error)),
-        };
+    /// Makes a request that is not idempotent: once, repeated only when not one byte was sent.
+    pub(crate) async fn once(
+        &self,
+        permit: Permit,
+        call: Result<Call, Error>,
+        deadline: Instant,
+    ) -> Result<Value, Error> {
         let inner = &self.inner;
-        let call = &call;
+        let call = &call?;
         let mut permit = Some(permit);
-        let answer = retry::run(Effect::Once, deadline, |attempt| {
+        retry::run(Effect::Once, deadline, |attempt| {
             // One token: an attempt that did not reach JumpCloud does not count against its limits.
             let permit = permit.take();
             async move {
@@ -256,8 +259,8 @@ impl JumpCloud {
                     retry_in => Err(Error::Throttled { retry_in }),
                 }
             }
-        });
-        Delivery::of(answer.await)
+        })
+        .await
     }
 
     /// Makes a request other than a bulk one, waiting for its token as [`MAX_WAIT`] allows.
@@ -285,6 +288,11 @@ impl JumpCloud {
             inner.transport.once(call, Some(permit), attempt, deadline.min(patient)).await
         })
         .await
+    }
+
+    /// Whether requests name an organisation.
+    pub(crate) fn names_organization(&self) -> bool {
+        self.inner.transport.names_organization()
     }
 
     /// The address of a route.

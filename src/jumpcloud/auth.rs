@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 use crate::jumpcloud::error::ConfigError;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-const ORGANIZATION: HeaderName = HeaderName::from_static("x-org-id");
+/// The header that names the organisation.
+pub(crate) const ORGANIZATION: HeaderName = HeaderName::from_static("x-org-id");
 
 /// What the client proves its identity with.
 #[derive(Clone)]

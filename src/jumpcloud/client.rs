@@ -1,5 +1,6 @@
 //! The client, and the requests that start bulk jobs. Their results are in [`crate::jumpcloud::results`],
-//! users in [`crate::jumpcloud::users`], organisations in [`crate::jumpcloud::organizations`].
+//! users in [`crate::jumpcloud::users`], scheduled state changes in [`crate::jumpcloud::schedules`],
+//! organisations in [`crate::jumpcloud::organizations`].
 //!
 //! Guarantees:
 //! - [`JumpCloud::bulk_create`] and [`JumpCloud::bulk_update`] make one HTTP request, repeated only when
@@ -212,7 +213,7 @@ impl JumpCloud {
             }
             call
         });
-        self.deliver(permit, call, deadline).await
+        Delivery::of(self.once(permit, call, deadline).await)
     }
 
     /// `PATCH /bulk/users`: starts a job that changes users, each named by `id`.
@@ -237,7 +238,7 @@ impl JumpCloud {
     /// ```
     pub async fn bulk_update(&self, permit: Permit, request: &BulkRequest, deadline: Instant) -> Delivery {
         let call = self.bulk("PATCH /bulk/users", Method::PATCH, request);
-        self.deliver(permit, call, deadline).await
+        Delivery::of(self.once(permit, call, deadline).await)
     }
 
     /// The throttle that this client shares.
@@ -252,15 +253,17 @@ impl JumpCloud {
         Ok(if request.suppress_email { call.query("suppressEmail", "true") } else { call })
     }
 
-    async fn deliver(&self, permit: Permit, call: Result<Call, Error>, deadline: Instant) -> Delivery {
-        let call = match call {
-            Ok(call) => call,
-            Err(error) => return Delivery::of(Err(error)),
-        };
+    /// Makes a request that is not idempotent: once, repeated only when not one byte was sent.
+    pub(crate) async fn once(
+        &self,
+        permit: Permit,
+        call: Result<Call, Error>,
+        deadline: Instant,
+    ) -> Result<Value, Error> {
         let inner = &self.inner;
-        let call = &call;
+        let call = &call?;
         let mut permit = Some(permit);
-        let answer = retry::run(Effect::Once, deadline, |attempt| {
+        retry::run(Effect::Once, deadline, |attempt| {
             // One token: an attempt that did not reach JumpCloud does not count against its limits.
             let permit = permit.take();
             async move {
@@ -269,8 +272,8 @@ impl JumpCloud {
                     retry_in => Err(Error::Throttled { retry_in }),
                 }
             }
-        });
-        Delivery::of(answer.await)
+        })
+        .await
     }
 
     /// Makes a request other than a bulk one, waiting for its token as [`MAX_WAIT`] allows.
@@ -315,6 +318,11 @@ impl JumpCloud {
     /// What is taken out of everything that is shown.
     pub(crate) fn secrets(&self) -> &Secrets {
         self.inner.transport.secrets()
+    }
+
+    /// Whether requests name an organisation.
+    pub(crate) fn names_organization(&self) -> bool {
+        self.inner.transport.names_organization()
     }
 
     /// The address of a route.

@@ -1,4 +1,4 @@
-//! The client of the JumpCloud API: bulk jobs, users and organisations.
+//! The client of the JumpCloud API: bulk jobs, scheduled state changes, users and organisations.
 //!
 //! Purpose: one place that knows how to speak to JumpCloud, so that the rest of the operator deals in
 //! users, jobs and outcomes. Start with [`client`]. Every method that makes a request has an example; they
@@ -24,8 +24,8 @@
 //! ```
 //!
 //! Guarantees:
-//! - A bulk request becomes at most one HTTP request of which JumpCloud saw a byte; what became of it is
-//!   a [`delivery::Delivery`], and "unknown" is never reported as a failure.
+//! - A bulk request, or one that schedules, becomes at most one HTTP request of which JumpCloud saw a byte;
+//!   what became of it is a [`delivery::Delivery`], and "unknown" is never reported as a failure.
 //! - Reads are repeated within a deadline; nothing else is, unless it provably never left this host.
 //! - The credential travels only to the configured origin: redirects are not followed and the proxy
 //!   variables of the environment are ignored. It is in no log line, error text or `Debug` output.
@@ -47,6 +47,7 @@ pub mod organizations;
 pub(crate) mod paginate;
 pub mod results;
 pub(crate) mod retry;
+pub mod schedules;
 pub mod throttle;
 pub mod throttles;
 pub mod token;

@@ -25,6 +25,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
+use crate::jumpcloud::auth::ORGANIZATION;
 use crate::jumpcloud::error::{ConfigError, Error};
 use crate::jumpcloud::message::{self, Secrets};
 use crate::jumpcloud::observe::Observer;
@@ -60,6 +61,14 @@ pub(crate) struct Call {
     /// A JSON document.
     pub(crate) body: Option<Bytes>,
     pub(crate) expect: Expect,
+    pub(crate) organization: OrgHeader,
+}
+
+/// Whether a request carries `x-org-id`, where an organisation is configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OrgHeader {
+    Sent,
+    LeftOut,
 }
 
 /// What a 2xx answer must hold.
@@ -113,7 +122,8 @@ impl Call {
     /// A request without body and headers of its own that expects JSON.
     pub(crate) fn new(route: &'static str, effect: Effect, method: Method, url: Url) -> Self {
         let headers = HeaderMap::new();
-        Self { route, effect, method, url, headers, body: None, expect: Expect::Json }
+        let organization = OrgHeader::Sent;
+        Self { route, effect, method, url, headers, body: None, expect: Expect::Json, organization }
     }
 
     /// Adds a query parameter.
@@ -149,6 +159,11 @@ impl Transport {
     /// What is taken out of everything that is shown.
     pub(crate) const fn secrets(&self) -> &Secrets {
         &self.secrets
+    }
+
+    /// Whether requests carry `x-org-id`.
+    pub(crate) fn names_organization(&self) -> bool {
+        self.headers.contains_key(ORGANIZATION)
     }
 
     /// Makes the request once and reads the answer; `permit` pays for it. All of it ends by `deadline`.
@@ -210,9 +225,13 @@ impl Transport {
             Effect::Read | Effect::Set => &self.pooled,
             Effect::Once => &self.fresh,
         };
+        let mut headers = self.headers.clone();
+        if call.organization == OrgHeader::LeftOut {
+            headers.remove(ORGANIZATION);
+        }
         let request = client
             .request(call.method.clone(), call.url.clone())
-            .headers(self.headers.clone())
+            .headers(headers)
             .headers(call.headers.clone())
             .header(ACCEPT, JSON);
         let request = match token {

@@ -64,9 +64,9 @@ pub struct UserSearch {
 /// What became of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deletion {
-    /// The user was there and is gone.
+    /// It was there and is gone.
     Deleted,
-    /// There was no such user.
+    /// There was no such thing.
     AlreadyGone,
 }
 
@@ -314,7 +314,8 @@ fn document(fields: &Map<String, Value>) -> String {
     Value::Object(fields.clone()).to_string()
 }
 
-fn is_id(text: &str) -> bool {
+/// Whether a text can be an id of JumpCloud.
+pub(crate) fn is_id(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 64
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))

@@ -24,6 +24,7 @@ pub mod need;
 mod pass;
 pub mod policy;
 pub mod retry;
+pub mod start_time;
 pub mod step;
 pub mod submission;
 pub mod verdict;

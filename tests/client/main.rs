@@ -20,6 +20,8 @@ mod responder;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod secrecy;
 #[cfg(test)]
 mod tls;

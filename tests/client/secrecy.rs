@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use futures::TryStreamExt;
 use jumpcloud_operator::jumpcloud::auth::Credential;
 use jumpcloud_operator::jumpcloud::client::JumpCloud;
+use jumpcloud_operator::jumpcloud::schedules::{ActivationMail, EventQuery, ScheduleRequest, StateChange};
 use jumpcloud_operator::jumpcloud::users::{UserKey, UserSearch};
 use jumpcloud_sim::settings::{Key, RowFailure};
 use jumpcloud_sim::{Act, DEFAULT_ORGANISATION, FaultRule, Pattern, Reply, Route, Settings};
@@ -90,6 +91,17 @@ async fn no_secret_and_no_name_is_logged_or_shown() {
     assert_clean("a search and its users", &format!("{search:?} {users:?}"));
     assert_eq!(client.list_users().try_collect::<Vec<_>>().await.unwrap().len(), 1);
 
+    let users = vec![users[0].id.clone()];
+    let change = StateChange::Activate(ActivationMail::To("canary-mail@x.example".to_owned()));
+    let date = "2100-01-04T08:00:00Z".parse().unwrap();
+    let schedule = ScheduleRequest { users: users.clone(), change, date };
+    let permit = client.reserve().await.unwrap();
+    let delivery = client.schedule_states(permit, &schedule, after(LONG)).await;
+    assert_clean("a schedule and its delivery", &format!("{schedule:?} {delivery:?}"));
+    let listing = client.list_schedules(&EventQuery::default(), 1).await.unwrap();
+    assert_eq!(listing.events.len(), 1);
+    assert_clean("events", &format!("{listing:?} {:?}", client.next_events(&users).await));
+
     // A server that repeats everything that it knows.
     let echo = json!({"message": format!("key {KEY} of canary-mail@x.example, canary-user, canary-pass1!")});
     // 429 is the last, because it stops everything after it.
@@ -114,6 +126,12 @@ async fn no_secret_and_no_name_is_logged_or_shown() {
             let permit = client.reserve().await.unwrap();
             let delivery = client.bulk_create(permit, &asked, after(LONG)).await;
             assert_clean("a delivery", &format!("{delivery:?}"));
+            let permit = client.reserve().await.unwrap();
+            let delivery = client.schedule_states(permit, &schedule, after(LONG)).await;
+            assert_clean("a delivery of a schedule", &format!("{delivery:?}"));
+            let mail = ActivationMail::To("canary-mail@x.example".to_owned());
+            let error = client.activate_user(&users[0], &mail).await.unwrap_err();
+            assert_clean("an activation", &format!("{mail:?} {error} {error:?}"));
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod job;
 mod organization;
+mod schedule;
 mod user;
 
 use serde_json::{Map, Value};
@@ -15,9 +16,11 @@ use tracing::warn;
 
 pub use job::{RowStatus, RowUser, WorkResult};
 pub use organization::{NewUserStates, Organization};
+pub use schedule::{EventState, ScheduledEvent};
 pub use user::LiveUser;
 
 pub(crate) use job::job_id;
+pub(crate) use schedule::date as schedule_date;
 
 /// A page of a listing: its items, and how many there are in all when the answer says so.
 pub(crate) struct Page {
@@ -26,12 +29,14 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// A bare array (V2) or `{totalCount, results}` (V1); anything else is `None`.
+    /// A bare array (V2), `{totalCount, results}` (V1) or `{events_count, results}` (next events); anything
+    /// else is `None`.
     pub(crate) fn read(body: Value) -> Option<Self> {
         match body {
             Value::Array(items) => Some(Self { items, total: None }),
             Value::Object(mut object) => {
-                let total = object.get("totalCount").and_then(Value::as_u64);
+                let total = object.get("totalCount").or_else(|| object.get("events_count"));
+                let total = total.and_then(Value::as_u64);
                 match object.remove("results") {
                     Some(Value::Array(items)) => {
                         Some(Self { items, total: total.and_then(|n| usize::try_from(n).ok()) })
@@ -85,13 +90,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_shapes_of_a_page_are_read() {
+    fn every_shape_of_a_page_is_read() {
         let page = Page::read(json!([1, 2])).unwrap();
         assert_eq!((page.items.len(), page.total), (2, None));
         let page = Page::read(json!({"totalCount": 7, "results": [1]})).unwrap();
         assert_eq!((page.items.len(), page.total), (1, Some(7)));
         let page = Page::read(json!({"totalCount": -7, "results": []})).unwrap();
         assert_eq!((page.items.len(), page.total), (0, None));
+        let page = Page::read(json!({"events_count": 200, "results": []})).unwrap();
+        assert_eq!(page.total, Some(200));
         for other in [json!(null), json!("x"), json!({}), json!({"results": {}})] {
             assert!(Page::read(other).is_none());
         }

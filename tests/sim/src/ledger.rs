@@ -63,6 +63,29 @@ pub enum What {
     UserUpdated(UserChange),
     /// A user was deleted.
     UserDeleted(UserChange),
+    /// A scheduled state change is listed from now on.
+    ScheduleAdded {
+        /// The event.
+        event: ScheduledEvent,
+        /// Who did it.
+        by: Cause,
+    },
+    /// A scheduled state change was taken off the list before it was executed.
+    ScheduleRemoved {
+        /// The event.
+        event: ScheduledEvent,
+        /// Who did it.
+        by: Cause,
+    },
+    /// A scheduled state change was executed, and is off the list.
+    ScheduleExecuted {
+        /// The event.
+        event: ScheduledEvent,
+        /// What came of it.
+        outcome: ScheduleOutcome,
+    },
+    /// A user was sent mail on activation.
+    ActivationMail(Mail),
 }
 
 /// A request to the API. Control requests are not recorded.
@@ -91,15 +114,15 @@ pub struct Request {
     pub content_length: Option<u64>,
     /// SHA-256 of the body, hexadecimal.
     pub body_hash: String,
-    /// Rows of a bulk request.
+    /// Rows of a bulk request, users of a schedule.
     pub rows: usize,
     /// Usernames of a bulk creation, as sent.
     pub usernames: Vec<String>,
-    /// User ids of a bulk update, or the one in the path.
+    /// User ids of a bulk update, a schedule or `eventlist/next`, or the id in the path.
     pub ids: Vec<String>,
     /// Names of the fields in each row of a bulk update, without the id; never their values.
     pub fields: Vec<Vec<String>>,
-    /// The exact values that a search asked for.
+    /// The exact values that a search asked for; `filter` and `userid` of a listing of schedules.
     pub asked: Vec<String>,
     /// Usernames in the answer of a list or search.
     pub found: Vec<String>,
@@ -116,12 +139,13 @@ pub struct Request {
     /// Whether the API's own answer was sent, whole. A client that left early may have missed it
     /// all the same: see [`What::ClientLeft`].
     pub reply_intact: bool,
-    /// The job that came to be, whether or not the reply arrived.
+    /// The job that came to be, whether or not the reply arrived. Of a schedule whose users have an id
+    /// each, the first.
     pub job_id: Option<String>,
 }
 
 impl Request {
-    /// Whether this request made a bulk job, whether or not the client heard of it.
+    /// Whether this request made a bulk job or a schedule, whether or not the client heard of it.
     #[must_use]
     pub fn accepted_job(&self) -> Option<&str> {
         self.job_id.as_deref().filter(|_| self.acted)
@@ -177,14 +201,82 @@ pub struct UserChange {
     pub by: Cause,
 }
 
-/// Who changed a user.
+/// A scheduled state change of one user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduledEvent {
+    /// The organisation.
+    pub organisation: String,
+    /// The `scheduledJobId`.
+    pub job_id: String,
+    /// The user.
+    pub user_id: String,
+    /// `ACTIVATED` or `SUSPENDED`.
+    pub state: String,
+    /// When it is to happen, as kept.
+    pub date: Timestamp,
+}
+
+/// What came of a scheduled state change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleOutcome {
+    /// The user has the state now.
+    Changed,
+    /// The user had the state before.
+    AlreadyThere,
+    /// There is no such user.
+    NoUser,
+    /// Nothing was done, by the settings.
+    Lost,
+}
+
+/// Mail on activation. Addresses are not kept, only whose they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// The organisation.
+    pub organisation: String,
+    /// The user.
+    pub user_id: String,
+    /// Which mail.
+    pub mail: MailKind,
+    /// Where to.
+    pub to: MailTo,
+    /// What activated the user.
+    pub by: Cause,
+}
+
+/// Which mail a user gets on activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailKind {
+    /// For users with a password.
+    Welcome,
+    /// For users without one.
+    Activation,
+}
+
+/// Where mail goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailTo {
+    /// The address that the request names.
+    Override,
+    /// The user's alternate address.
+    Alternate,
+    /// The user's own address.
+    Primary,
+}
+
+/// Who changed a user or a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// A bulk job.
     Job(String),
-    /// A V1 request.
+    /// A request that acts at once.
     Request,
+    /// The scheduled state change with this id.
+    Schedule(String),
     /// The test, through the control routes or the library.
     Control,
 }

@@ -9,8 +9,8 @@
 //! # How to read it
 //! [`Sim`] is the handle that tests hold. A request comes in at `http::serve`, meets the fault
 //! rules, is carried out by `routes` on the `world` (all state, behind one lock) and recorded;
-//! `http::reply` sends what the fault leaves of the answer. Bulk jobs are carried out when the
-//! clock has passed their time, just before the next request is looked at.
+//! `http::reply` sends what the fault leaves of the answer. Bulk jobs and schedules are carried out when
+//! the clock has passed their time, just before the next request is looked at.
 //!
 //! # Guarantees
 //! - Keys, client secrets, tokens, passwords and bodies are never in the ledger. The results of a job hold the submitted
@@ -41,6 +41,7 @@ pub mod invariants;
 pub mod ledger;
 mod route;
 mod routes;
+mod schedules;
 pub mod settings;
 mod sim;
 mod users;

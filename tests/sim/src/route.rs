@@ -13,6 +13,14 @@ pub enum Route {
     BulkUpdate,
     /// `GET /api/v2/bulk/users/{job_id}/results`
     BulkResults,
+    /// `POST /api/v2/bulk/userstates`
+    ScheduleCreate,
+    /// `GET /api/v2/bulk/userstates`
+    ScheduleList,
+    /// `DELETE /api/v2/bulk/userstates/{id}`
+    ScheduleDelete,
+    /// `GET /api/v2/bulk/userstates/eventlist/next`
+    ScheduleNext,
     /// `POST /api/search/systemusers`
     UserSearch,
     /// `GET /api/systemusers`
@@ -25,6 +33,8 @@ pub enum Route {
     UserUpdate,
     /// `DELETE /api/systemusers/{id}`
     UserDelete,
+    /// `POST /api/systemusers/{id}/state/activate`
+    UserActivate,
     /// `GET /api/organizations`
     OrganizationList,
     /// `GET /api/organizations/{id}`
@@ -50,12 +60,17 @@ impl Route {
             ("POST", ["api", "v2", "bulk", "users"]) => (Self::BulkCreate, None),
             ("PATCH", ["api", "v2", "bulk", "users"]) => (Self::BulkUpdate, None),
             ("GET", ["api", "v2", "bulk", "users", id, "results"]) => (Self::BulkResults, Some(*id)),
+            ("POST", ["api", "v2", "bulk", "userstates"]) => (Self::ScheduleCreate, None),
+            ("GET", ["api", "v2", "bulk", "userstates"]) => (Self::ScheduleList, None),
+            ("DELETE", ["api", "v2", "bulk", "userstates", id]) => (Self::ScheduleDelete, Some(*id)),
+            ("GET", ["api", "v2", "bulk", "userstates", "eventlist", "next"]) => (Self::ScheduleNext, None),
             ("POST", ["api", "search", "systemusers"]) => (Self::UserSearch, None),
             ("GET", ["api", "systemusers"]) => (Self::UserList, None),
             ("POST", ["api", "systemusers"]) => (Self::UserCreate, None),
             ("GET", ["api", "systemusers", id]) => (Self::UserGet, Some(*id)),
             ("PUT", ["api", "systemusers", id]) => (Self::UserUpdate, Some(*id)),
             ("DELETE", ["api", "systemusers", id]) => (Self::UserDelete, Some(*id)),
+            ("POST", ["api", "systemusers", id, "state", "activate"]) => (Self::UserActivate, Some(*id)),
             ("GET", ["api", "organizations"]) => (Self::OrganizationList, None),
             ("GET", ["api", "organizations", id]) => (Self::OrganizationGet, Some(*id)),
             ("POST", ["oauth2", "token"]) => (Self::Token, None),
@@ -66,7 +81,13 @@ impl Route {
 
     pub(crate) fn version(self) -> Version {
         match self {
-            Self::BulkCreate | Self::BulkUpdate | Self::BulkResults => Version::V2,
+            Self::BulkCreate
+            | Self::BulkUpdate
+            | Self::BulkResults
+            | Self::ScheduleCreate
+            | Self::ScheduleList
+            | Self::ScheduleDelete
+            | Self::ScheduleNext => Version::V2,
             _ => Version::V1,
         }
     }
@@ -76,7 +97,14 @@ impl Route {
     pub fn is_mutating(self) -> bool {
         matches!(
             self,
-            Self::BulkCreate | Self::BulkUpdate | Self::UserCreate | Self::UserUpdate | Self::UserDelete
+            Self::BulkCreate
+                | Self::BulkUpdate
+                | Self::ScheduleCreate
+                | Self::ScheduleDelete
+                | Self::UserCreate
+                | Self::UserUpdate
+                | Self::UserDelete
+                | Self::UserActivate
         )
     }
 }

@@ -160,6 +160,34 @@ impl Sim {
         home.is_some_and(|home| world.delete_user(&home, id, at, Cause::Control).is_some())
     }
 
+    /// Every scheduled state change that was not executed yet, of all organisations, in the order in
+    /// which they were made: the four fields of the listing, `organisation` and `username`.
+    #[must_use]
+    pub fn schedules(&self) -> Vec<Value> {
+        let mut world = self.world();
+        world.settle();
+        world.schedules_view()
+    }
+
+    /// Schedules state changes by hand, as somebody in the console would, in the form of
+    /// `POST /bulk/userstates`, and gives the id that their users share, or the id of each.
+    ///
+    /// # Errors
+    /// The organisation does not exist, or the API would refuse the request.
+    pub fn add_schedule(&self, organisation: &str, schedule: &Value) -> Result<Vec<String>, Refused> {
+        self.world().add_schedule(organisation, schedule)
+    }
+
+    /// Takes the scheduled state changes with this id off the list by hand, those of one user or of all;
+    /// gives how many there were.
+    pub fn remove_schedules(&self, job_id: &str, user: Option<&str>) -> usize {
+        let mut world = self.world();
+        let at = world.settle();
+        world.remove_schedules(at, &Cause::Control, |event| {
+            event.job_id == job_id && user.is_none_or(|user| event.user_id == user)
+        })
+    }
+
     /// Replaces all fault rules and their counts.
     pub fn set_faults(&self, rules: Vec<FaultRule>) {
         self.world().faults = FaultBook::new(rules);

@@ -65,6 +65,7 @@ impl Call {
             let values = rows.into_iter().flatten().filter_map(|row| row.get(field)?.as_str());
             values.map(str::to_owned).collect::<Vec<_>>()
         };
+        let scheduled = self.scheduled_users();
         let owned = |name: &str| self.header(name).map(str::to_owned);
         Box::new(Request {
             arrived: self.arrived,
@@ -78,12 +79,15 @@ impl Call {
             user_agent: owned("user-agent"),
             content_length: self.header("content-length").and_then(|length| length.parse().ok()),
             body_hash: sha256_hex(&self.body),
-            rows: rows.map_or(0, Vec::len),
+            rows: rows.map_or(scheduled.len(), Vec::len),
             usernames: if self.route == Route::BulkCreate { texts("username") } else { Vec::new() },
-            ids: if self.route == Route::BulkUpdate {
-                texts("id")
-            } else {
-                self.id.iter().cloned().collect()
+            ids: match self.route {
+                Route::BulkUpdate => texts("id"),
+                Route::ScheduleCreate => scheduled,
+                Route::ScheduleNext => {
+                    self.parameter("users").unwrap_or_default().split(',').map(str::to_owned).collect()
+                }
+                _ => self.id.iter().cloned().collect(),
             },
             fields: if self.route == Route::BulkUpdate {
                 let rows = rows.into_iter().flatten().filter_map(Value::as_object);
@@ -101,5 +105,12 @@ impl Call {
             reply_intact: false,
             job_id: None,
         })
+    }
+
+    /// The users of a `POST /bulk/userstates`.
+    fn scheduled_users(&self) -> Vec<String> {
+        let body = (self.route == Route::ScheduleCreate).then(|| self.json().ok()).flatten();
+        let ids = body.as_ref().and_then(|body| body.get("user_ids")?.as_array());
+        ids.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 }

@@ -6,6 +6,8 @@
 //! - `POST /_sim/settings` with a part of the settings, merged in
 //! - `POST /_sim/users` with `{"organisation"?, "users": [..]}` or one user; `PATCH` and `DELETE
 //!   /_sim/users/ID`
+//! - `POST /_sim/schedules` with `{"organisation"?}` and the fields of `POST /bulk/userstates`; `DELETE
+//!   /_sim/schedules/JOB?userid=ID`, without `userid` for all of the job
 //! - `POST /_sim/keys` with `{"add", "organisation"?}` or `{"revoke"}`
 //! - `POST /_sim/client_secrets` with `{"client_id", "add", "organisation"?}` or `{"client_id",
 //!   "revoke"}`; `DELETE /_sim/tokens`, which revokes all
@@ -62,6 +64,21 @@ fn route(world: &mut World, call: &Call) -> Result<Value, String> {
             let home = world.home_of(id).ok_or("no such user")?;
             world.delete_user(&home, id, at, Cause::Control).ok_or("no such user")?;
             Ok(json!({}))
+        }
+        ("POST", ["schedules"]) => {
+            let body = call.json()?;
+            let organisation = body.get("organisation").and_then(Value::as_str);
+            let organisation = organisation.unwrap_or(DEFAULT_ORGANISATION);
+            let ids = world.add_schedule(organisation, &body).map_err(|refused| refused.to_string())?;
+            Ok(json!({"ids": ids}))
+        }
+        ("DELETE", ["schedules", id]) => {
+            let at = world.settle();
+            let user = call.parameter("userid");
+            let removed = world.remove_schedules(at, &Cause::Control, |event| {
+                event.job_id == *id && user.is_none_or(|user| event.user_id == user)
+            });
+            if removed == 0 { Err("no such schedule".to_owned()) } else { Ok(json!({"removed": removed})) }
         }
         ("POST", ["keys"]) => keys(world, &call.json()?),
         ("POST", ["client_secrets"]) => client_secrets(world, &call.json()?),

@@ -4,6 +4,7 @@ mod bulk;
 pub(crate) mod control;
 mod organizations;
 mod page;
+mod schedules;
 mod token;
 mod users;
 
@@ -75,12 +76,17 @@ pub(crate) fn carry_out(world: &mut World, call: &Call) -> Done {
         Route::BulkCreate => bulk::create(&mut context),
         Route::BulkUpdate => bulk::update(&mut context),
         Route::BulkResults => bulk::results(&mut context).map(Done::answered),
+        Route::ScheduleCreate => schedules::create(&mut context),
+        Route::ScheduleList => schedules::list(&mut context),
+        Route::ScheduleDelete => schedules::delete(&mut context).map(Done::answered),
+        Route::ScheduleNext => schedules::next(&context).map(Done::answered),
         Route::UserSearch => users::search(&mut context),
         Route::UserList => users::list(&mut context),
         Route::UserGet => users::get(&context).map(Done::answered),
         Route::UserCreate => users::create(&mut context).map(Done::answered),
         Route::UserUpdate => users::update(&mut context).map(Done::answered),
         Route::UserDelete => users::delete(&mut context).map(Done::answered),
+        Route::UserActivate => users::activate(&mut context).map(Done::answered),
         Route::OrganizationList => organizations::list(&context).map(Done::answered),
         Route::OrganizationGet => organizations::get(&context).map(Done::answered),
         Route::Token | Route::Unknown => Err(context.error(404, "there is no such route")),

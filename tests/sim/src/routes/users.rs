@@ -1,12 +1,14 @@
 //! The V1 routes of users.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::page::{checked, names, number};
 use super::{Context, Done};
 use crate::http::answer::Answer;
 use crate::ledger::Cause;
-use crate::settings::UsernameChange;
+use crate::schedules::MailWish;
+use crate::settings::{ActivateFrom, UsernameChange};
 use crate::users::answer::{Shape, Spelling, show};
 use crate::users::filter::Filter;
 use crate::users::query::{self, Query, Sort, Terms, Visibility};
@@ -156,6 +158,33 @@ pub(super) fn delete(context: &mut Context<'_>) -> Result<Answer, Answer> {
         }
     }
     Ok(answer)
+}
+
+/// `state/activate`: the answer has no body.
+pub(super) fn activate(context: &mut Context<'_>) -> Result<Answer, Answer> {
+    let id = context.call.id.clone().unwrap_or_default();
+    let body = if context.call.body.is_empty() { json!({}) } else { context.body()? };
+    let mail = match body.as_object().map(|fields| fields.get("email")) {
+        None => return Err(context.error(400, "the body must be an object")),
+        Some(None | Some(Value::Bool(true))) => MailWish::Usual,
+        Some(Some(Value::Bool(false))) => MailWish::None,
+        Some(Some(Value::String(address))) if address.contains('@') => MailWish::Override,
+        Some(Some(_)) => return Err(context.error(400, "email must be true, false or an address")),
+    };
+    let Some(state) = user(context, &id).map(|user| text(&user.fields, "state").map(str::to_owned)) else {
+        return Err(context.error(404, "the user was not found"));
+    };
+    let is_staged = state.as_deref() == Some("STAGED");
+    if !is_staged && context.world.settings.users.activate_from == ActivateFrom::StagedOnly {
+        return Err(context.error(400, "the user is not staged"));
+    }
+    if state.as_deref() != Some("ACTIVATED") {
+        let organisation = context.access.organisation.clone();
+        let change = Fields::from_iter([("state".to_owned(), json!("ACTIVATED"))]);
+        context.world.change_user(&organisation, &id, &change, context.now, Cause::Request);
+        context.world.mail_activation(&organisation, &id, mail, context.now, Cause::Request);
+    }
+    Ok(Answer { status: 200, content_type: None, headers: Vec::new(), body: Bytes::new() })
 }
 
 /// The body of a write, checked; in V1 every finding is 400.

@@ -6,6 +6,7 @@
 mod api;
 mod jobs;
 mod pattern;
+mod schedules;
 mod search;
 mod tokens;
 mod users;
@@ -18,9 +19,13 @@ pub use jobs::{
     Doubles, JobSettings, MetaShape, Operation, Pace, PersistedShape, RowFailure, RowsAppear, UnknownJob,
 };
 pub use pattern::Pattern;
+pub use schedules::{
+    DateForm, DeletedUsers, EqualTimes, FilterEffect, Granularity, JobIds, NextOrgHeader, PastDates,
+    ScheduleSettings, UnknownUsers,
+};
 pub use search::{Letters, SearchSettings};
 pub use tokens::{ExpiresIn, ServiceAccount, TokenSettings};
-pub use users::{BadInput, EmptyForm, UserSettings, UsernameChange, ValidationSettings};
+pub use users::{ActivateFrom, BadInput, EmptyForm, UserSettings, UsernameChange, ValidationSettings};
 
 use crate::fault::FaultRule;
 
@@ -47,6 +52,8 @@ pub struct Settings {
     pub tokens: TokenSettings,
     /// Bulk jobs and their results.
     pub jobs: JobSettings,
+    /// Scheduled state changes.
+    pub schedules: ScheduleSettings,
     /// How users are stored and shown.
     pub users: UserSettings,
     /// Which bad input is refused, and how.
@@ -66,6 +73,7 @@ impl Default for Settings {
             api: ApiSettings::default(),
             tokens: TokenSettings::default(),
             jobs: JobSettings::default(),
+            schedules: ScheduleSettings::default(),
             users: UserSettings::default(),
             validation: ValidationSettings::default(),
             search: SearchSettings::default(),

@@ -16,6 +16,8 @@ pub struct UserSettings {
     pub username_change: UsernameChange,
     /// A `manager` must be the id of a user of the organisation.
     pub manager_must_exist: bool,
+    /// Whom `state/activate` activates.
+    pub activate_from: ActivateFrom,
 }
 
 impl Default for UserSettings {
@@ -26,6 +28,7 @@ impl Default for UserSettings {
             empty_text: EmptyForm::EmptyString,
             username_change: UsernameChange::Refuse,
             manager_must_exist: true,
+            activate_from: ActivateFrom::StagedOnly,
         }
     }
 }
@@ -52,6 +55,16 @@ pub enum UsernameChange {
     Ignore,
     /// The username changes.
     Allow,
+}
+
+/// Whom `state/activate` activates. Its text speaks of staged users only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivateFrom {
+    /// Staged users; 400 for others.
+    StagedOnly,
+    /// Everybody.
+    AnyState,
 }
 
 /// What becomes of bad input. V1 writes answer 400 for all that is not ignored.

@@ -1,13 +1,14 @@
 //! The simulated organisations: all state, behind one lock, driven by the clock.
 //!
 //! Nothing runs in the background. Before anything is read or changed, [`World::settle`] carries
-//! out the rows that fell due, each at its own time; so a run is a function of the settings, the
+//! out the rows and schedules that fell due, each at its own time; so a run is a function of the settings, the
 //! requests and the clock.
 
 mod access;
 mod accounts;
 mod execute;
 mod job;
+mod schedule;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -25,6 +26,7 @@ use crate::clock::{self, Clock};
 use crate::fault::FaultBook;
 use crate::fingerprint::sha256_hex;
 use crate::ledger::{Cause, Ledger, UserChange, What};
+use crate::schedules::Schedules;
 use crate::settings::{NewUserState, Settings};
 use crate::users::shape::{self, Origin, Writing};
 use crate::users::store::{User, UserStore};
@@ -55,6 +57,7 @@ pub(crate) struct World {
     pub(crate) rng: StdRng,
     pub(crate) organisations: BTreeMap<String, Organisation>,
     pub(crate) jobs: BTreeMap<String, Job>,
+    pub(crate) schedules: Schedules,
     pub(crate) ledger: Ledger,
     pub(crate) faults: FaultBook,
     /// Decides which fault rules fire: a generator of its own, so that what jobs draw does not matter.
@@ -80,6 +83,7 @@ impl World {
             rng: StdRng::seed_from_u64(settings.seed),
             organisations: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            schedules: Schedules::default(),
             ledger: Ledger::default(),
             faults: FaultBook::new(settings.faults.clone()),
             chance: StdRng::seed_from_u64(settings.seed.wrapping_add(1)),
@@ -131,13 +135,19 @@ impl World {
     /// The time, after all that fell due by then has been carried out.
     pub(crate) fn settle(&mut self) -> Timestamp {
         let now = self.clock.now();
-        while let Some((at, _, _, _)) = self.due.first()
-            && *at <= now
-            && let Some((at, _, job, row)) = self.due.pop_first()
-        {
-            self.execute(&job, row, at);
+        loop {
+            let row = self.due.first().map(|(at, _, _, _)| *at);
+            let schedule = self.schedules.next_due();
+            let is_row = row.is_some_and(|row| schedule.is_none_or(|schedule| row <= schedule));
+            let Some(at) = if is_row { row } else { schedule }.filter(|at| *at <= now) else { return now };
+            if !is_row {
+                if let Some(schedule) = self.schedules.pop_due(self.settings.schedules.equal_times) {
+                    self.execute_schedule(schedule, at);
+                }
+            } else if let Some((at, _, job, row)) = self.due.pop_first() {
+                self.execute(&job, row, at);
+            }
         }
-        now
     }
 
     /// An id in the vendor's form, 24 hexadecimal digits, ascending.
@@ -239,6 +249,7 @@ impl World {
         by: Cause,
     ) -> Option<User> {
         let user = self.organisations.get_mut(organisation)?.users.remove(id)?;
+        self.forget_schedules(organisation, id, at, &by);
         self.ledger.push(at, What::UserDeleted(change(organisation, &user, &Fields::new(), by)));
         Some(user)
     }
@@ -283,7 +294,8 @@ impl World {
             })
             .collect();
         let jobs: Vec<_> = self.jobs.values().map(Job::view).collect();
-        json!({"time": clock::iso(now), "organisations": organisations, "jobs": jobs})
+        let schedules = self.schedules_view();
+        json!({"time": clock::iso(now), "organisations": organisations, "jobs": jobs, "schedules": schedules})
     }
 }
 

@@ -15,6 +15,8 @@ mod program;
 #[cfg(test)]
 mod results;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod search;
 #[cfg(test)]
 mod support;

@@ -1,14 +1,17 @@
 //! What all passes share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
 
+use super::claims::Claims;
 use super::connections::Connections;
 use super::gauges::Gauges;
 use super::memory::Memory;
 use super::running::Running;
+use super::turns::Turns;
 use crate::api::head::BatchHead;
 use crate::plan::policy::Policy;
 use crate::runtime::lease::Leadership;
@@ -39,25 +42,10 @@ pub struct Context {
     pub shutdown: Shutdown,
     /// How often a Secret is read while its connection is not Ready.
     pub secret_poll_interval: Duration,
+    /// Which object has or wants which user.
+    pub claims: Arc<Claims>,
+    /// Whose turn it is to call JumpCloud.
+    pub turns: Arc<Turns>,
     /// The watched forms of all batches, one store per watched namespace.
     pub batches: Vec<Store<BatchHead>>,
-}
-
-impl Context {
-    /// Requests under way of all objects but one whose connection shares a credential.
-    #[must_use]
-    pub fn jobs_elsewhere(&self, but: &str, shares: &dyn Fn(&str, &str) -> bool) -> u32 {
-        let jobs: usize = self
-            .batches
-            .iter()
-            .flat_map(Store::state)
-            .filter(|head| head.metadata.uid.as_deref() != Some(but))
-            .filter(|head| !head.status.submissions.is_empty())
-            .filter(|head| {
-                shares(head.metadata.namespace.as_deref().unwrap_or_default(), &head.spec.connection_ref.name)
-            })
-            .map(|head| head.status.submissions.len())
-            .sum();
-        u32::try_from(jobs).unwrap_or(u32::MAX)
-    }
 }

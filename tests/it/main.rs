@@ -10,11 +10,15 @@ mod canary;
 #[cfg(test)]
 mod cel;
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod create;
 #[cfg(test)]
 mod failures;
+#[cfg(test)]
+mod fair;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]

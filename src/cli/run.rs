@@ -11,7 +11,7 @@ use kube::runtime::controller::Controller;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::watcher;
 use prometheus_client::registry::Registry;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{OnceCell, broadcast, mpsc};
 
 use super::flags::RunArgs;
 use crate::api::head::BatchHead;
@@ -192,6 +192,7 @@ fn controllers(
         claims: Arc::new(Claims::new(Arc::clone(&wakes))),
         turns: Arc::new(Turns::new(wakes)),
         batches: batches.iter().map(user_batch::Watch::store).collect(),
+        listed: OnceCell::new(),
         client: client.clone(),
     });
     // One doubt wakes the connection controllers of all namespaces.

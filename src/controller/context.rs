@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
+use tokio::sync::OnceCell;
 
 use super::claims::Claims;
 use super::connections::Connections;
@@ -17,6 +19,9 @@ use crate::plan::policy::Policy;
 use crate::runtime::lease::Leadership;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::shutdown::Shutdown;
+
+/// How long the first passes wait for the watches of other namespaces.
+const LISTED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Shared by the passes of a process.
 pub struct Context {
@@ -48,4 +53,23 @@ pub struct Context {
     pub turns: Arc<Turns>,
     /// The watched forms of all batches, one store per watched namespace.
     pub batches: Vec<Store<BatchHead>>,
+    /// Set once the watches have listed their objects.
+    pub listed: OnceCell<()>,
+}
+
+impl Context {
+    /// Waits until every watch has listed its objects: who has which user is not known before. A
+    /// namespace that cannot be listed stops the others for a while only.
+    pub async fn all_listed(&self) {
+        let all = || async {
+            let ready = join_all(self.batches.iter().map(Store::wait_until_ready));
+            tokio::select! {
+                () = self.shutdown.token().cancelled_owned() => {}
+                late = tokio::time::timeout(LISTED_WITHIN, ready) => if late.is_err() {
+                    tracing::warn!("a watched namespace cannot be listed; its batches are not known");
+                },
+            }
+        };
+        self.listed.get_or_init(all).await;
+    }
 }

@@ -114,6 +114,7 @@ async fn reconcile(head: Arc<BatchHead>, context: Arc<Context>) -> Result<Action
 }
 
 async fn pass(head: Arc<BatchHead>, context: Arc<Context>) -> Result<Action, Error> {
+    context.all_listed().await;
     let (namespace, name) = (head.namespace().unwrap_or_default(), head.name_any());
     let span = tracing::info_span!("pass", kind = KIND, object = %format!("{namespace}/{name}"));
     let started = clock::monotonic();

@@ -6,7 +6,7 @@ use super::*;
 use crate::plan::desired::desired;
 
 /// A batch of `people` or another namespace, created in that second.
-fn head(name: &str, created: i64, users: &[&str], status: Value) -> BatchHead {
+fn head(name: &str, created: i64, users: &[&str], status: &Value) -> BatchHead {
     let (namespace, name) = name.split_once('/').unwrap();
     let created = Timestamp::from_second(created).unwrap().to_string();
     serde_json::from_value(json!({
@@ -77,7 +77,7 @@ fn has(user: &str) -> Value {
 #[test]
 fn the_older_goes_first_and_whoever_has_or_sends_the_user_before_both() {
     let place = Place::new();
-    place.put(head("people/a", 10, &["ada"], Value::Null));
+    place.put(head("people/a", 10, &["ada"], &Value::Null));
     let lost = place.about("people/b", 20, &["ADA"]);
     assert_eq!(lost.rivals["ada"].holder, Holder::Neighbour("people/a".to_owned()));
     assert!(lost.rivals["ada"].older && lost.rivals["ada"].hands_over && !lost.rivals["ada"].under_way);
@@ -88,11 +88,11 @@ fn the_older_goes_first_and_whoever_has_or_sends_the_user_before_both() {
 
     let sent = json!({"submissions": [
         {"nonce": "n", "operation": "Create", "phase": "Intended", "members": ["ada"]}]});
-    place.put(head("people/a", 10, &["ada"], sent));
+    place.put(head("people/a", 10, &["ada"], &sent));
     let lost = place.about("people/b", 5, &["ada"]);
     assert!(lost.rivals["ada"].under_way && !lost.rivals["ada"].older);
 
-    place.put(head("people/a", 10, &["ada"], json!({"inventory": [has("ada")]})));
+    place.put(head("people/a", 10, &["ada"], &json!({"inventory": [has("ada")]})));
     let lost = place.about("people/b", 5, &["ada"]);
     assert!(!lost.rivals["ada"].under_way);
     assert_eq!(
@@ -101,7 +101,7 @@ fn the_older_goes_first_and_whoever_has_or_sends_the_user_before_both() {
     );
 
     // The row is taken off, its user is retained: nobody's, but handed over in the namespace.
-    place.put(head("people/a", 10, &[], json!({"inventory": [has("ada")]})));
+    place.put(head("people/a", 10, &[], &json!({"inventory": [has("ada")]})));
     let free = place.about("people/b", 20, &["ada"]);
     assert!(free.rivals.is_empty());
     assert_eq!((free.owners["id-ada"].hold, free.owners["id-ada"].hands_over), (Hold::LetGo, true));
@@ -111,7 +111,7 @@ fn the_older_goes_first_and_whoever_has_or_sends_the_user_before_both() {
 #[test]
 fn an_address_is_claimed_like_a_name() {
     let place = Place::new();
-    let mut other = head("people/a", 10, &[], Value::Null);
+    let mut other = head("people/a", 10, &[], &Value::Null);
     other.users = serde_json::from_value::<BatchHead>(json!({
         "metadata": {"namespace": "people", "name": "a"},
         "spec": {"users": [{"username": "countess", "email": "ADA@example.com"}]}}))
@@ -124,29 +124,29 @@ fn an_address_is_claimed_like_a_name() {
 #[test]
 fn other_organisations_and_strangers() {
     let place = Place::new();
-    place.put(head("guests/a", 10, &["ada"], Value::Null));
+    place.put(head("guests/a", 10, &["ada"], &Value::Null));
     let lost = place.about("people/b", 20, &["ada"]);
     assert_eq!((&lost.rivals["ada"].holder, lost.rivals["ada"].hands_over), (&Holder::Stranger, false));
     // Settled in another organisation, whatever the connection says by now.
-    place.put(head("guests/a", 10, &["ada"], json!({"organizationID": "x", "inventory": [has("ada")]})));
+    place.put(head("guests/a", 10, &["ada"], &json!({"organizationID": "x", "inventory": [has("ada")]})));
     assert_eq!(place.about("people/b", 20, &["ada"]), Planned::default());
     // Nobody knows where another namespace's connection leads.
-    place.put(head("elsewhere/a", 10, &["ada"], Value::Null));
+    place.put(head("elsewhere/a", 10, &["ada"], &Value::Null));
     assert_eq!(place.about("people/b", 20, &["ada"]), Planned::default());
 }
 
 #[test]
 fn who_lost_is_woken_and_nobody_else() {
     let mut place = Place::new();
-    place.put(head("people/a", 10, &["ada", "eva"], Value::Null));
+    place.put(head("people/a", 10, &["ada", "eva"], &Value::Null));
     place.about("people/b", 20, &["ada"]);
     place.about("guests/c", 30, &["ada"]);
     place.about("people/d", 40, &["kim"]);
     assert!(place.woken().is_empty());
-    place.put(head("people/a", 10, &["eva"], Value::Null));
+    place.put(head("people/a", 10, &["eva"], &Value::Null));
     assert_eq!(place.woken(), names(&["people/b", "guests/c"]));
     place.about("people/b", 20, &["ada"]);
-    place.put(head("people/a", 10, &["eva"], json!({"inventory": [has("eva")]})));
+    place.put(head("people/a", 10, &["eva"], &json!({"inventory": [has("eva")]})));
     assert_eq!(place.woken(), names(&["guests/c"]), "b does not wait any more");
     place.claims.forget("people", "a");
     assert_eq!(place.woken(), names(&["guests/c"]));
@@ -156,11 +156,11 @@ fn who_lost_is_woken_and_nobody_else() {
 #[test]
 fn whose_user_was_taken_over_is_woken() {
     let mut place = Place::new();
-    place.put(head("people/a", 10, &[], json!({"inventory": [has("ada")]})));
-    place.put(head("people/b", 20, &["ada"], json!({"inventory": [has("ada")]})));
+    place.put(head("people/a", 10, &[], &json!({"inventory": [has("ada")]})));
+    place.put(head("people/b", 20, &["ada"], &json!({"inventory": [has("ada")]})));
     assert_eq!(place.woken(), names(&["people/a"]));
     // News that change nothing about users wake nobody.
-    place.put(head("people/b", 20, &["ada"], json!({"inventory": [has("ada")], "progress": "1/1"})));
+    place.put(head("people/b", 20, &["ada"], &json!({"inventory": [has("ada")], "progress": "1/1"})));
     assert!(place.woken().is_empty());
     assert_eq!(place.about("people/a", 10, &["ada"]).owners["id-ada"].hold, Hold::Wanted);
 }
@@ -172,7 +172,7 @@ fn what_is_gone_leaves_the_index_for_good() {
         for object in 0..20 {
             let users: Vec<String> = (0..20).map(|user| format!("u{object}-{user}-{round}")).collect();
             let users: Vec<&str> = users.iter().map(String::as_str).collect();
-            place.put(head(&format!("people/b{object}"), 10, &users, Value::Null));
+            place.put(head(&format!("people/b{object}"), 10, &users, &Value::Null));
         }
     }
     assert!(place.about("people/z", 20, &["u3-7-198"]).rivals.is_empty());
@@ -191,7 +191,7 @@ fn a_user_takes_at_most_thirty_six_bytes() {
         let users: Vec<String> = (0..USERS).map(|user| format!("user-{object}-{user}")).collect();
         let users: Vec<&str> = users.iter().map(String::as_str).collect();
         let inventory: Vec<Value> = users.iter().map(|user| has(user)).collect();
-        place.put(head(&format!("people/batch-{object}"), 10, &users, json!({"inventory": inventory})));
+        place.put(head(&format!("people/batch-{object}"), 10, &users, &json!({"inventory": inventory})));
     }
     let bytes = place.claims.lock().bytes() as f64 / (OBJECTS * USERS) as f64;
     assert!(bytes < 36.0, "{bytes} bytes a user");

@@ -18,6 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use self::index::Index;
+use super::connections::Connections;
+use super::object::Fetched;
 use super::wakes::Wakes;
 use crate::api::fingerprint;
 use crate::api::head::BatchHead;
@@ -32,17 +34,12 @@ pub struct Claims {
 
 /// An object that asks.
 #[derive(Debug, Clone, Copy)]
-pub struct Asking<'a> {
-    /// Its namespace.
-    pub namespace: &'a str,
-    /// Its name.
-    pub name: &'a str,
-    /// Its connection.
-    pub connection: &'a str,
-    /// When it was created.
-    pub created: Timestamp,
-    /// The organisation of its users, where that is known.
-    pub organization: Option<&'a str>,
+struct Asking<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    connection: &'a str,
+    created: Timestamp,
+    organization: Option<&'a str>,
 }
 
 /// An object that claims users, as the index knows it.
@@ -62,11 +59,37 @@ impl Claims {
         Self { index: Mutex::default(), wakes }
     }
 
+    /// What other objects say about users of this object: of its rows, its inventory, and of those that
+    /// were `found`, by id.
+    pub fn about_object(
+        &self,
+        object: &Fetched,
+        rows: &[DesiredRow],
+        found: &[&str],
+        connections: &Connections,
+    ) -> Planned {
+        let metadata = &object.batch.metadata;
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        let connection = &object.batch.spec.connection_ref.name;
+        let status = object.status();
+        let organization =
+            status.organization_id.clone().or_else(|| connections.organization(namespace, connection));
+        let asking = Asking {
+            namespace,
+            name: metadata.name.as_deref().unwrap_or_default(),
+            connection,
+            created: metadata.creation_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0),
+            organization: organization.as_deref(),
+        };
+        let ids = status.inventory.iter().map(|entry| entry.id.as_str()).chain(found.iter().copied());
+        self.about(asking, rows, ids, |namespace, name| connections.organization(namespace, name))
+    }
+
     /// What other objects say about users of this one: of its `rows`, and of users with these `ids`.
     /// `organization_of` says where a connection leads, when that is known.
     ///
     /// The object is woken when one of the claims found changes.
-    pub fn about<'i>(
+    fn about<'i>(
         &self,
         asking: Asking<'_>,
         rows: &[DesiredRow],

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use kube::api::Api;
 
-use super::claims::Asking;
 use super::context::Context;
 use super::error::Error;
 use super::events;
@@ -103,25 +102,10 @@ impl<'a> Pass<'a> {
 
     /// What other objects say about users of this one, and about those that were just looked up.
     fn refresh_claims(&mut self, rows: &[DesiredRow]) {
-        let metadata = &self.object.batch.metadata;
-        let connections = &self.context.connections;
-        let connection = &self.object.batch.spec.connection_ref.name;
-        let status = self.object.status();
-        let organization =
-            status.organization_id.clone().or_else(|| connections.organization(self.namespace, connection));
-        let asking = Asking {
-            namespace: self.namespace,
-            name: self.name,
-            connection,
-            created: metadata.creation_timestamp.as_ref().map_or(jiff::Timestamp::MAX, |time| time.0),
-            organization: organization.as_deref(),
-        };
-        let found = self.facts.users.values().flat_map(|look| &look.found).map(|user| user.id.as_str());
-        let ids = status.inventory.iter().map(|entry| entry.id.as_str()).chain(found);
-        self.facts.claims = self
-            .context
-            .claims
-            .about(asking, rows, ids, |namespace, name| connections.organization(namespace, name));
+        let found = self.facts.users.values().flat_map(|look| &look.found);
+        let found: Vec<&str> = found.map(|user| user.id.as_str()).collect();
+        let context = self.context;
+        self.facts.claims = context.claims.about_object(&self.object, rows, &found, &context.connections);
     }
 
     fn batch<'b>(&self, desired: &'b Desired, status: &'b JumpCloudUserBatchStatus) -> Batch<'b> {

@@ -47,6 +47,8 @@ pub struct Turns {
 struct State {
     queues: HashMap<ThrottleKey, Queue>,
     jobs: Jobs,
+    /// Whose turn has come and who was not told yet.
+    woken: Vec<Who>,
 }
 
 /// What a pass wants.
@@ -119,7 +121,8 @@ impl Turns {
         loop {
             let (woken, next) = {
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-                (state.advance(), state.queues.values().filter_map(Queue::next).min())
+                state.advance();
+                (std::mem::take(&mut state.woken), state.queues.values().filter_map(Queue::next).min())
             };
             self.tell(woken, false);
             let due = async {
@@ -142,9 +145,16 @@ impl Turns {
 
     /// Changes something, then gives every turn that can be given.
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        self.with_but(None, act)
+    }
+
+    /// The same for a pass that goes on: it need not be woken.
+    fn with_but<T>(&self, awake: Option<&Who>, act: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut state);
-        let woken = state.advance();
+        state.advance();
+        let mut woken = std::mem::take(&mut state.woken);
+        woken.retain(|who| Some(who) != awake);
         let awaits = state.queues.values().any(|queue| queue.next().is_some());
         drop(state);
         self.tell(woken, awaits);
@@ -162,30 +172,27 @@ impl Turns {
 
     /// Stands in line, and takes the turn if it has come.
     fn ask(&self, who: &Who, shared: Shared, want: Want) -> Result<(), Duration> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = shared.key.clone();
-        let queue = state.queues.entry(key.clone()).or_insert_with(|| Queue::new(shared.clone()));
-        queue.shared = shared;
-        queue.enter(who, want);
-        let mut woken = state.advance();
-        woken.retain(|other| other != who);
-        let answer = state.queues.get_mut(&key).map_or(Ok(()), |queue| match queue.take(who, want) {
-            true => Ok(()),
-            false => Err(queue.shared.throttle.ready_in().max(FALLBACK)),
-        });
-        let awaits = state.queues.values().any(|queue| queue.next().is_some());
-        drop(state);
-        self.tell(woken, awaits);
-        answer
+        self.with_but(Some(who), |state| {
+            let key = shared.key.clone();
+            let queue = state.queues.entry(key.clone()).or_insert_with(|| Queue::new(shared.clone()));
+            queue.shared = shared;
+            queue.enter(who, want);
+            state.advance();
+            let answer = state.queues.get_mut(&key).map_or(Ok(()), |queue| match queue.take(who, want) {
+                true => Ok(()),
+                false => Err(queue.shared.throttle.ready_in().max(FALLBACK)),
+            });
+            answer
+        })
     }
 }
 
 impl State {
-    fn advance(&mut self) -> Vec<Who> {
+    fn advance(&mut self) {
         let now = clock::monotonic();
-        let woken = self.queues.values_mut().flat_map(|queue| queue.advance(&self.jobs, now)).collect();
-        self.queues.retain(|_, queue| !queue.is_at_rest(&self.jobs));
-        woken
+        let Self { queues, jobs, woken } = self;
+        woken.extend(queues.values_mut().flat_map(|queue| queue.advance(jobs, now)));
+        queues.retain(|_, queue| !queue.is_at_rest(jobs));
     }
 }
 
@@ -220,7 +227,9 @@ impl Turn<'_> {
     pub fn report(&self, status: &JumpCloudUserBatchStatus, version: &str, started: bool) {
         let records = status.submissions.iter().filter_map(Recorded::known);
         let under_way = records.filter(|record| record.phase != Phase::Rejected).count();
-        self.turns.with(|state| {
+        // Who has been told to wait in this pass does not ask again in it.
+        let awake = (!self.waits).then_some(&self.who);
+        self.turns.with_but(awake, |state| {
             state.jobs.set(&self.who, &self.connection, under_way, Version::of(Some(version)));
             if let Some(queue) = self.shared.as_ref().and_then(|shared| state.queues.get_mut(&shared.key))
                 && started

@@ -197,3 +197,25 @@ fn a_user_takes_at_most_thirty_six_bytes() {
     assert!(bytes < 36.0, "{bytes} bytes a user");
     assert!(place.about("people/z", 20, &["user-999-99"]).rivals.contains_key("user-999-99"));
 }
+
+#[test]
+fn a_relist_tells_by_omission_what_is_gone() {
+    use kube::runtime::watcher::Event;
+    let Place { claims, woken } = Place::new();
+    let claims = Arc::new(claims);
+    let turns = Arc::new(crate::controller::turns::Turns::new(Arc::default()));
+    let mut intake = crate::controller::intake::Intake::new(Arc::clone(&claims), turns);
+    let a = || head("people/a", 10, &["ada"], &Value::Null);
+    let b = || head("people/b", 10, &["bob"], &Value::Null);
+    for event in [Event::Init, Event::InitApply(a()), Event::InitDone, Event::Apply(b())] {
+        drop(intake.take_in(event));
+    }
+    for event in [Event::Init, Event::InitApply(b()), Event::InitDone] {
+        drop(intake.take_in(event));
+    }
+    drop(woken);
+    let known = |user| claims.lock().naming(fingerprint::of_username(user), 0).count();
+    assert_eq!((known("ada"), known("bob")), (0, 1));
+    drop(intake.take_in(Event::Delete(b())));
+    assert_eq!(known("bob"), 0);
+}

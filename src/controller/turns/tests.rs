@@ -129,8 +129,7 @@ async fn a_pass_that_ends_without_sending_gives_its_slot_back() {
     for name in ["many/a", "many/b", "few/x"] {
         assert!(place.starts(name));
     }
-    let mut turn = place.turns.begin("many", "c", "default");
-    turn.shares(Some(place.shared.clone()));
+    let mut turn = place.begin("many/c");
     assert!(turn.slot().is_ok());
     assert!(!place.starts("few/y"));
     drop(turn);
@@ -176,6 +175,20 @@ async fn tokens_go_round_the_namespaces() {
     );
     token.cancel();
     running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_frees_a_slot_and_goes_on_is_not_woken_for_it() {
+    let mut place = Place::new(plenty());
+    for name in ["many/a", "many/b", "many/c"] {
+        assert!(place.starts(name));
+    }
+    assert!(!place.starts("many/a"), "a second job of the same object");
+    let mut turn = place.begin("many/a");
+    turn.report(&jobs(0), "2", false);
+    assert!(turn.slot().is_ok());
+    drop(turn);
+    assert!(place.woken().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

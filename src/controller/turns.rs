@@ -172,12 +172,13 @@ impl Turns {
 
     /// Stands in line, and takes the turn if it has come.
     fn ask(&self, who: &Who, shared: Shared, want: Want) -> Result<(), Duration> {
-        self.with_but(Some(who), |state| {
+        self.with(|state| {
             let key = shared.key.clone();
             let queue = state.queues.entry(key.clone()).or_insert_with(|| Queue::new(shared.clone()));
             queue.shared = shared;
             queue.enter(who, want);
             state.advance();
+            state.woken.retain(|other| other != who);
             let answer = state.queues.get_mut(&key).map_or(Ok(()), |queue| match queue.take(who, want) {
                 true => Ok(()),
                 false => Err(queue.shared.throttle.ready_in().max(FALLBACK)),

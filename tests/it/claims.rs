@@ -46,8 +46,16 @@ fn line<'s>(status: &'s JumpCloudUserBatchStatus, user: &str) -> (&'s str, &'s s
     (line.reason.as_deref().unwrap_or_default(), line.message.as_deref().unwrap_or_default())
 }
 
-/// Asserts that the user was made once, and that nobody was changed or deleted, not even asked to be.
+/// Asserts that the user was sent and made once, and that nobody was changed or deleted.
 fn assert_untouched(sim: &Sim, user: &str) {
+    assert_made_once(sim, user);
+    let requests = sim.requests(Route::BulkCreate);
+    let sent = requests.iter().flat_map(|request| &request.usernames).filter(|name| *name == user).count();
+    assert_eq!(sent, 1, "{user} was sent {sent} times");
+}
+
+/// Asserts that the user was made once, and that nobody was changed or deleted.
+fn assert_made_once(sim: &Sim, user: &str) {
     let mut created = 0;
     for entry in sim.ledger() {
         match &entry.what {
@@ -57,12 +65,6 @@ fn assert_untouched(sim: &Sim, user: &str) {
         }
     }
     assert_eq!(created, 1, "{user} was made {created} times");
-    let sent: usize = sim
-        .requests(Route::BulkCreate)
-        .iter()
-        .map(|request| request.usernames.iter().filter(|name| *name == user).count())
-        .sum();
-    assert_eq!(sent, 1, "{user} was sent {sent} times");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,8 +72,8 @@ async fn of_two_that_claim_a_user_the_older_gets_it_and_then_hands_it_over() {
     let world = World::new("claims-two", Settings::default()).await;
     let _operator = world.operator(QUICK);
     world.connection_reason("default", "Succeeded").await;
-    // Of the same second, and in this order: the name decides.
-    apply_all(&world, &[("b", &["ada", "eva"]), ("a", &["kim", "ada"])]);
+    // Of the same second at most, and in this order: a is the older, by its name if by nothing else.
+    apply_all(&world, &[("a", &["kim", "ada"]), ("b", &["ada", "eva"])]);
     let lost = world.reason("b", "UserConflict").await;
     assert_eq!(
         line(&lost, "ada"),
@@ -88,6 +90,30 @@ async fn of_two_that_claim_a_user_the_older_gets_it_and_then_hands_it_over() {
     let left = until_held(&world, "a", "ada", false).await;
     assert!(id_of(&left, "kim").is_some());
     assert_untouched(&world.sim, "ada");
+}
+
+/// Which one is seen first is a matter of moments, and two may have sent the user before either knows of
+/// the other; JumpCloud takes it once.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_that_claim_a_user_one_has_it() {
+    let world = World::new("claims-many", Settings::default()).await;
+    let _operator = world.operator(QUICK);
+    world.connection_reason("default", "Succeeded").await;
+    let names = ["e", "d", "c", "b", "a"];
+    let batches: Vec<(&str, &[&str])> = names.iter().map(|name| (*name, ["ada"].as_slice())).collect();
+    apply_all(&world, &batches);
+    eventually("one owner and four conflicts", PATIENCE, async || {
+        let mut owners = Vec::new();
+        let mut lost = 0;
+        for name in names {
+            let status = world.status(name).await;
+            owners.extend(id_of(&status, "ada"));
+            lost += usize::from(status.failures.iter().any(|f| f.reason == "ManagedElsewhere"));
+        }
+        if (owners.len(), lost) == (1, 4) { Ok(()) } else { Err((owners, lost)) }
+    })
+    .await;
+    assert_made_once(&world.sim, "ada");
 }
 
 #[tokio::test(flavor = "multi_thread")]

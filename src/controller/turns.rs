@@ -5,7 +5,7 @@
 //! then round the objects in each; whoever cannot use the turn is passed over. A pass that has its turn
 //! may wait for the tokens of its further calls in line, for some seconds.
 //!
-//! Guarantees: nobody waits for somebody who is gone: a turn that is not taken within [`UNTAKEN`] goes to
+//! Guarantees: nobody waits for somebody who is gone: a turn that is not taken within ten seconds goes to
 //! the next one, and who waits comes back by a timer of its own, too. No token is reserved for anybody
 //! who waits. At rest nothing runs. Advice only: two replicas share nothing but JumpCloud's limits.
 
@@ -179,11 +179,10 @@ impl Turns {
             queue.enter(who, want);
             state.advance();
             state.woken.retain(|other| other != who);
-            let answer = state.queues.get_mut(&key).map_or(Ok(()), |queue| match queue.take(who, want) {
+            state.queues.get_mut(&key).map_or(Ok(()), |queue| match queue.take(who, want) {
                 true => Ok(()),
                 false => Err(queue.shared.throttle.ready_in().max(FALLBACK)),
-            });
-            answer
+            })
         })
     }
 }

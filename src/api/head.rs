@@ -1,10 +1,12 @@
 //! The watched form of a batch: what decides whether it needs a pass, without its users.
 //!
 //! A watch keeps every object in memory. Rows, results and managedFields, which make up nearly all of
-//! a batch, are dropped while the event is decoded; a pass fetches the whole object. What cannot be
-//! read reads as absent, so that one odd object does not stop the watch for all; the pass tells.
+//! a batch, are dropped while the event is decoded; a pass fetches the whole object. Of users remain
+//! fingerprints, for the index that tells which object has or wants a user. What cannot be read reads
+//! as absent, so that one odd object does not stop the watch for all; the pass tells.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -13,29 +15,30 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::common::LocalReference;
+use super::fingerprint::{self, Rows};
+use super::submission::{Operation, Phase};
 use super::user_batch::JumpCloudUserBatch;
 
 /// A `JumpCloudUserBatch` without its users.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(from = "Whole")]
 pub struct BatchHead {
     /// Name, uid, generation; annotations of our own alone, no managedFields.
-    #[serde(deserialize_with = "lean")]
     pub metadata: ObjectMeta,
     /// The watched part of the spec.
-    #[serde(default)]
     pub spec: HeadSpec,
     /// The watched part of the status.
-    #[serde(default)]
     pub status: HeadStatus,
+    /// Whom it declares, has and sends. The index of claims takes it out before the head is kept.
+    #[serde(skip)]
+    pub users: HeadUsers,
 }
 
 /// The watched part of the spec.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HeadSpec {
     /// Which connection it uses.
-    #[serde(default = "LocalReference::default_connection", deserialize_with = "connection")]
     pub connection_ref: LocalReference,
 }
 
@@ -46,11 +49,12 @@ impl Default for HeadSpec {
 }
 
 /// The watched part of the status.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HeadStatus {
+    /// The organisation its users are in.
+    pub organization_id: Option<String>,
     /// Nonce and job of each request under way.
-    #[serde(default, deserialize_with = "lenient")]
     pub submissions: Vec<HeadSubmission>,
 }
 
@@ -64,10 +68,207 @@ pub struct HeadSubmission {
     /// JumpCloud's id of the job.
     #[serde(default, rename = "jobID")]
     pub job_id: Option<String>,
+    /// What became of it.
+    #[serde(default, deserialize_with = "lenient")]
+    pub phase: Option<Phase>,
+}
+
+/// What a batch says about users, as fingerprints.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct HeadUsers {
+    /// Users that the list declares, or that a request under way has.
+    pub named: Vec<Named>,
+    /// Users of the inventory.
+    pub held: Vec<HeldUser>,
+}
+
+/// A user by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Named {
+    /// The username.
+    pub username: Option<u64>,
+    /// The e-mail address; that of a request under way is not known.
+    pub email: Option<u64>,
+    /// Whether the inventory has it.
+    pub held: bool,
+    /// Whether a request under way has it.
+    pub under_way: bool,
+}
+
+/// A user of the inventory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HeldUser {
+    /// JumpCloud's id.
+    pub id: u64,
+    /// The declared state that was applied last.
+    pub state: Option<HeldState>,
+    /// Whether the list declares it, or a request under way has it.
+    pub wanted: bool,
+}
+
+/// A state that a row can declare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HeldState {
+    /// `Staged`
+    Staged,
+    /// `Activated`
+    Activated,
+    /// `Suspended`
+    Suspended,
+    /// The older flag `suspended`.
+    SuspendedFlag(bool),
+    /// The older flag `activated`.
+    ActivatedFlag(bool),
+}
+
+impl HeldState {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Staged,
+        Self::Activated,
+        Self::Suspended,
+        Self::SuspendedFlag(true),
+        Self::SuspendedFlag(false),
+        Self::ActivatedFlag(true),
+        Self::ActivatedFlag(false),
+    ];
+
+    /// As the inventory has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Staged => "Staged",
+            Self::Activated => "Activated",
+            Self::Suspended => "Suspended",
+            Self::SuspendedFlag(true) => "suspended: true",
+            Self::SuspendedFlag(false) => "suspended: false",
+            Self::ActivatedFlag(true) => "activated: true",
+            Self::ActivatedFlag(false) => "activated: false",
+        }
+    }
+}
+
+/// A batch while it is decoded. Users of status are held for that moment; rows are not.
+#[derive(Deserialize)]
+struct Whole {
+    #[serde(deserialize_with = "lean")]
+    metadata: ObjectMeta,
+    #[serde(default, deserialize_with = "null_is_absent")]
+    spec: WholeSpec,
+    #[serde(default, deserialize_with = "null_is_absent")]
+    status: WholeStatus,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WholeSpec {
+    #[serde(default = "LocalReference::default_connection", deserialize_with = "connection")]
+    connection_ref: LocalReference,
+    #[serde(default)]
+    users: Rows,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WholeStatus {
+    #[serde(default, rename = "organizationID", deserialize_with = "lenient")]
+    organization_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    inventory: Vec<Entry>,
+    #[serde(default, deserialize_with = "lenient")]
+    submissions: Vec<Request>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    state: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    #[serde(flatten)]
+    head: HeadSubmission,
+    #[serde(default, deserialize_with = "lenient")]
+    operation: Option<Operation>,
+    #[serde(default, deserialize_with = "lenient")]
+    members: Vec<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    usernames: Vec<String>,
+}
+
+impl From<Whole> for BatchHead {
+    fn from(whole: Whole) -> Self {
+        let Whole { metadata, spec, status } = whole;
+        let users = HeadUsers::of(&spec.users, &status);
+        let submissions = status.submissions.into_iter().map(|request| request.head).collect();
+        Self {
+            metadata,
+            spec: HeadSpec { connection_ref: spec.connection_ref },
+            status: HeadStatus { organization_id: status.organization_id, submissions },
+            users,
+        }
+    }
+}
+
+impl HeadUsers {
+    fn of(rows: &Rows, status: &WholeStatus) -> Self {
+        let under_way: HashSet<u64> = status
+            .submissions
+            .iter()
+            // Part of a refused request: not sent, and declared if it still counts.
+            .filter(|request| request.head.phase != Some(Phase::Rejected))
+            .flat_map(|request| match request.operation {
+                Some(Operation::Update) => &request.usernames,
+                Some(Operation::Create) | None => &request.members,
+            })
+            .map(|username| fingerprint::of_username(username))
+            .collect();
+        let inventory: HashSet<u64> =
+            status.inventory.iter().map(|entry| fingerprint::of_username(&entry.username)).collect();
+        let declared: HashSet<u64> = rows.0.iter().filter_map(|(username, _)| *username).collect();
+        let named = |username: Option<u64>, email| Named {
+            username,
+            email,
+            held: username.is_some_and(|name| inventory.contains(&name)),
+            under_way: username.is_some_and(|name| under_way.contains(&name)),
+        };
+        let of_rows = rows.0.iter().map(|(username, email)| named(*username, *email));
+        let mut others: Vec<u64> = under_way.difference(&declared).copied().collect();
+        others.sort_unstable();
+        let held = status.inventory.iter().map(|entry| {
+            let username = fingerprint::of_username(&entry.username);
+            HeldUser {
+                id: fingerprint::of_id(&entry.id),
+                state: HeldState::ALL.into_iter().find(|state| Some(state.word()) == entry.state.as_deref()),
+                wanted: declared.contains(&username) || under_way.contains(&username),
+            }
+        });
+        Self {
+            held: held.collect(),
+            named: of_rows.chain(others.into_iter().map(|name| named(Some(name), None))).collect(),
+        }
+    }
+}
+
+impl Default for WholeSpec {
+    fn default() -> Self {
+        Self { connection_ref: LocalReference::default_connection(), users: Rows::default() }
+    }
 }
 
 fn lenient<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
+}
+
+fn null_is_absent<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 fn connection<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LocalReference, D::Error> {
@@ -133,6 +334,36 @@ mod tests {
         assert!(!kept.contains("lovelace"), "{kept}");
         assert!(kept.contains("requested-at") && head.spec.connection_ref.name == "eu");
         assert_eq!(head.status.submissions[0].job_id.as_deref(), Some("j"));
+    }
+
+    #[test]
+    fn users_are_known_by_fingerprints() {
+        let head: BatchHead = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "sales"},
+            "spec": {"users": [
+                {"username": "Ada", "email": "ada@example.com"}, {"username": "eva", "email": "eva@example.com"}]},
+            "status": {"organizationID": "o",
+                "inventory": [
+                    {"username": "ada", "id": "1", "hash": "h", "state": "Suspended"},
+                    {"username": "bob", "id": "2", "hash": "h", "removalTime": "2026-01-01T00:00:00Z"}],
+                "submissions": [
+                    {"nonce": "n", "operation": "Create", "phase": "Intended", "members": ["eva", "kim"]},
+                    {"nonce": "m", "operation": "Update", "phase": "Rejected", "members": ["1"], "usernames": ["ada"]}]},
+        }))
+        .unwrap();
+        let [ada, eva, kim] = head.users.named.as_slice() else { panic!("{:?}", head.users) };
+        assert_eq!(ada.username, Some(fingerprint::of_username("ada")));
+        assert_eq!(ada.email, Some(fingerprint::of_email("ada@example.com")));
+        assert_eq!((ada.held, ada.under_way), (true, false));
+        assert_eq!((eva.held, eva.under_way), (false, true));
+        assert_eq!((kim.username, kim.email), (Some(fingerprint::of_username("kim")), None));
+        let [ada, bob] = head.users.held.as_slice() else { panic!("{:?}", head.users) };
+        assert_eq!(
+            (ada.id, ada.state, ada.wanted),
+            (fingerprint::of_id("1"), Some(HeldState::Suspended), true)
+        );
+        assert_eq!((bob.state, bob.wanted), (None, false));
+        assert_eq!(head.status.organization_id.as_deref(), Some("o"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod common;
 pub mod condition;
 pub mod connection;
 pub mod crd;
+pub mod fingerprint;
 pub mod head;
 pub mod submission;
 pub mod user_batch;

@@ -11,13 +11,16 @@ use kube::runtime::controller::Controller;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::watcher;
 use prometheus_client::registry::Registry;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{OnceCell, broadcast, mpsc};
 
 use super::flags::RunArgs;
 use crate::api::head::BatchHead;
+use crate::controller::claims::Claims;
 use crate::controller::connection::{self, Watched};
 use crate::controller::connections::Connections;
 use crate::controller::context::Context;
+use crate::controller::turns::Turns;
+use crate::controller::wakes::Wakes;
 use crate::controller::{gauges, memory, running, sweep, user_batch};
 use crate::jumpcloud::observe::Observer;
 use crate::runtime::admin::{Admin, Readiness};
@@ -156,10 +159,15 @@ fn controllers(
         .iter()
         .map(|scope| Controller::new(api::<Watched>(client, scope.as_deref()), all.clone()))
         .collect();
+    let mut wakes = Wakes::default();
     let batches: Vec<_> = scopes
         .iter()
-        .map(|scope| Controller::new(api::<BatchHead>(client, scope.as_deref()), selected.clone()))
+        .map(|scope| {
+            let way = wakes.way(scope.clone());
+            user_batch::Watch::new(api::<BatchHead>(client, scope.as_deref()), selected.clone(), way)
+        })
         .collect();
+    let wakes = Arc::new(wakes);
     let (wake, mut doubts) = mpsc::channel(1);
     let observer = Arc::new(Counted(metrics.clone()));
     let context = Arc::new(Context {
@@ -181,7 +189,10 @@ fn controllers(
         running: running::Running::default(),
         shutdown: shutdown.clone(),
         secret_poll_interval: args.secret_poll_interval,
-        batches: batches.iter().map(Controller::store).collect(),
+        claims: Arc::new(Claims::new(Arc::clone(&wakes))),
+        turns: Arc::new(Turns::new(wakes)),
+        batches: batches.iter().map(user_batch::Watch::store).collect(),
+        listed: OnceCell::new(),
         client: client.clone(),
     });
     measured_on_scrape(&context);
@@ -197,16 +208,12 @@ fn controllers(
         });
         running.push(Box::pin(connection::run(controller, doubts, Arc::clone(&context))));
     }
-    for (controller, scope) in batches.into_iter().zip(&scopes) {
+    for (watch, scope) in batches.into_iter().zip(&scopes) {
         let watched = api::<Watched>(client, scope.as_deref());
-        running.push(Box::pin(user_batch::run(
-            controller,
-            watched,
-            all.clone(),
-            args.concurrency,
-            Arc::clone(&context),
-        )));
+        running.push(Box::pin(user_batch::run(watch, watched, args.concurrency, Arc::clone(&context))));
     }
+    let (turns, token) = (Arc::clone(&context.turns), shutdown.token());
+    running.push(Box::pin(async move { turns.run(token).await }));
     running.push(Box::pin(sweep::run(Arc::clone(&context))));
     let token = shutdown.token();
     running.push(Box::pin(async move {

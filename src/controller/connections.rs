@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::credentials::{self, KeyMaterial, Outbound};
 use super::error::Error;
+use super::turns::Shared;
 use crate::api::connection::JumpCloudConnection;
 use crate::jumpcloud::auth::Credential;
 use crate::jumpcloud::bucket::Limits;
@@ -43,6 +44,14 @@ pub struct Connections {
     stores: Vec<Store<DeserializeGuard<JumpCloudConnection>>>,
     held: Mutex<HashMap<String, Held>>,
     wake: Sender<()>,
+}
+
+/// The way to JumpCloud, and whom it is shared with.
+pub struct Access {
+    /// The client.
+    pub client: JumpCloud,
+    /// The credential's limits, and who else uses it.
+    pub shared: Shared,
 }
 
 /// What is known of one connection.
@@ -93,7 +102,7 @@ impl Connections {
         Self { client, outbound, throttles, tokens, stores, held, wake }
     }
 
-    /// The connection for a pass of an object in `namespace`, and its client when it can be used.
+    /// The connection for a pass of an object in `namespace`, and the way to JumpCloud when it can be used.
     ///
     /// # Errors
     /// When the Secret cannot be read from the API server.
@@ -101,8 +110,7 @@ impl Connections {
         &self,
         namespace: &str,
         name: &str,
-        jobs_elsewhere: impl Fn(&dyn Fn(&str, &str) -> bool) -> u32,
-    ) -> Result<(ConnectionFact, Option<JumpCloud>), Error> {
+    ) -> Result<(ConnectionFact, Option<Access>), Error> {
         let Some(connection) = self.stored(namespace, name) else {
             return Ok((ConnectionFact::Missing, None));
         };
@@ -133,23 +141,36 @@ impl Connections {
             }
         }
         let limits = connection.spec.limits;
-        let sharing = self.sharing(&usable.key);
+        let fact = Connection {
+            organization: usable.organization.clone(),
+            paused: connection.spec.paused,
+            max_batch_size: limits.max_batch_size,
+        };
+        let connections = self.sharing(&usable.key);
         let lowest = self
             .stores
             .iter()
             .flat_map(Store::state)
             .filter_map(|c| c.0.as_ref().ok().cloned())
-            .filter(|c| sharing.contains(&key_of(c)))
+            .filter(|c| connections.contains(&key_of(c)))
             .map(|c| c.spec.limits.max_concurrent_jobs)
             .min();
-        let fact = Connection {
-            organization: usable.organization.clone(),
-            paused: connection.spec.paused,
-            max_batch_size: limits.max_batch_size,
-            max_concurrent_jobs: lowest.unwrap_or(limits.max_concurrent_jobs),
-            jobs_elsewhere: jobs_elsewhere(&|namespace, name| sharing.contains(&key(namespace, name))),
+        let shared = Shared {
+            key: usable.key,
+            throttle: usable.client.throttle().clone(),
+            most: lowest.unwrap_or(limits.max_concurrent_jobs),
+            connections,
         };
-        Ok((ConnectionFact::Ready(fact), Some(usable.client)))
+        Ok((ConnectionFact::Ready(fact), Some(Access { client: usable.client, shared })))
+    }
+
+    /// The organisation that a connection leads to, as far as this process has seen.
+    #[must_use]
+    pub fn organization(&self, namespace: &str, name: &str) -> Option<String> {
+        self.with(|held| match &held.get(&key(namespace, name))?.state {
+            State::Usable(usable) => Some(usable.organization.clone()),
+            State::Unusable { .. } => None,
+        })
     }
 
     /// JumpCloud refused the credential, or cannot be reached: the connection is checked before it is

@@ -1,19 +1,27 @@
 //! What all passes share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
+use tokio::sync::OnceCell;
 
+use super::claims::Claims;
 use super::connections::Connections;
 use super::gauges::Gauges;
 use super::memory::Memory;
 use super::running::Running;
+use super::turns::Turns;
 use crate::api::head::BatchHead;
 use crate::plan::policy::Policy;
 use crate::runtime::lease::Leadership;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::shutdown::Shutdown;
+
+/// How long the first passes wait for the watches of other namespaces.
+const LISTED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Shared by the passes of a process.
 pub struct Context {
@@ -39,25 +47,29 @@ pub struct Context {
     pub shutdown: Shutdown,
     /// How often a Secret is read while its connection is not Ready.
     pub secret_poll_interval: Duration,
+    /// Which object has or wants which user.
+    pub claims: Arc<Claims>,
+    /// Whose turn it is to call JumpCloud.
+    pub turns: Arc<Turns>,
     /// The watched forms of all batches, one store per watched namespace.
     pub batches: Vec<Store<BatchHead>>,
+    /// Set once the watches have listed their objects.
+    pub listed: OnceCell<()>,
 }
 
 impl Context {
-    /// Requests under way of all objects but one whose connection shares a credential.
-    #[must_use]
-    pub fn jobs_elsewhere(&self, but: &str, shares: &dyn Fn(&str, &str) -> bool) -> u32 {
-        let jobs: usize = self
-            .batches
-            .iter()
-            .flat_map(Store::state)
-            .filter(|head| head.metadata.uid.as_deref() != Some(but))
-            .filter(|head| !head.status.submissions.is_empty())
-            .filter(|head| {
-                shares(head.metadata.namespace.as_deref().unwrap_or_default(), &head.spec.connection_ref.name)
-            })
-            .map(|head| head.status.submissions.len())
-            .sum();
-        u32::try_from(jobs).unwrap_or(u32::MAX)
+    /// Waits until every watch has listed its objects: who has which user is not known before. A
+    /// namespace that cannot be listed stops the others for a while only.
+    pub async fn all_listed(&self) {
+        let all = || async {
+            let ready = join_all(self.batches.iter().map(Store::wait_until_ready));
+            tokio::select! {
+                () = self.shutdown.token().cancelled_owned() => {}
+                late = tokio::time::timeout(LISTED_WITHIN, ready) => if late.is_err() {
+                    tracing::warn!("a watched namespace cannot be listed; its batches are not known");
+                },
+            }
+        };
+        self.listed.get_or_init(all).await;
     }
 }

@@ -12,17 +12,18 @@ use super::object::{Fetched, fetch};
 use super::read;
 use super::record::{Armed, Committed, Ready, commit};
 use super::send::{Address, send};
+use super::turns::Turn;
 use crate::api::submission::{Phase, Recorded};
 use crate::api::user_batch::{JumpCloudUserBatch, JumpCloudUserBatchStatus};
 use crate::jumpcloud::client::JumpCloud;
 use crate::jumpcloud::error::Error as ClientError;
 use crate::plan::desired::{Desired, desired};
-use crate::plan::facts::{ConnectionFact, Facts, FailedRead, Outcome, Read, Repair, Repaired};
+use crate::plan::facts::{ConnectionFact, Facts, FailedRead, Outcome, Read, Repair, Repaired, Slot};
 use crate::plan::policy::after;
 use crate::plan::step::{Batch, Commit, Step, plan};
 use crate::runtime::clock;
 use crate::users::clean;
-use crate::users::row::fold;
+use crate::users::row::{DesiredRow, fold};
 
 /// More steps than any pass can need: two per user, and some.
 const MAX_STEPS: usize = 5000;
@@ -39,6 +40,7 @@ pub async fn drive(context: &Arc<Context>, namespace: &str, name: &str) -> Resul
     let Some(object) = fetch(&api, name).await? else { return Ok(None) };
     let desired = desired(&object.batch.spec, object.bytes);
     let mut pass = Pass::new(context, api, namespace, name, object);
+    pass.refresh_claims(&desired.rows);
     let mut wake = None;
     for steps in 0.. {
         if steps > MAX_STEPS {
@@ -47,7 +49,7 @@ pub async fn drive(context: &Arc<Context>, namespace: &str, name: &str) -> Resul
         let status = pass.object.status();
         let step = plan(&pass.batch(&desired, &status), &pass.facts, &context.policy, clock::now());
         let go_on = match step {
-            Step::Read(what) => pass.read(what).await?,
+            Step::Read(what) => pass.read(what, &desired).await?,
             Step::Commit(write) => pass.commit(&write).await?,
             Step::Send(_) => pass.send(&desired).await,
             Step::Repair(repair) => pass.repair(&repair).await,
@@ -70,6 +72,7 @@ struct Pass<'a> {
     name: &'a str,
     object: Fetched,
     facts: Facts,
+    turn: Turn<'a>,
     client: Option<JumpCloud>,
     armed: Option<Box<Armed>>,
     /// A token was long in coming once in this pass.
@@ -91,8 +94,11 @@ impl<'a> Pass<'a> {
         let epoch = context.connections.epoch(namespace, &object.batch.spec.connection_ref.name);
         let notes = context.memory.recall(object.uid(), &sights, epoch, clock::monotonic());
         let mut facts = Facts::begin(notes, clock::nonce());
-        let connection = context.connections.stored(namespace, &object.batch.spec.connection_ref.name);
-        facts.protected = connection.map(|found| found.spec.protected_users.clone()).unwrap_or_default();
+        let connection = &object.batch.spec.connection_ref.name;
+        let stored = context.connections.stored(namespace, connection);
+        facts.protected = stored.map(|found| found.spec.protected_users.clone()).unwrap_or_default();
+        let turn = context.turns.begin(namespace, name, connection);
+        turn.report(&status, object.version(), false);
         Self {
             context,
             api,
@@ -100,11 +106,20 @@ impl<'a> Pass<'a> {
             name,
             object,
             facts,
+            turn,
             client: None,
             armed: None,
             waited_for_token: false,
             retry: None,
         }
+    }
+
+    /// What other objects say about users of this one, and about those that were just looked up.
+    fn refresh_claims(&mut self, rows: &[DesiredRow]) {
+        let found = self.facts.users.values().flat_map(|look| &look.found);
+        let found: Vec<&str> = found.map(|user| user.id.as_str()).collect();
+        let context = self.context;
+        self.facts.claims = context.claims.about_object(&self.object, rows, &found, &context.connections);
     }
 
     fn batch<'b>(&self, desired: &'b Desired, status: &'b JumpCloudUserBatchStatus) -> Batch<'b> {
@@ -123,41 +138,56 @@ impl<'a> Pass<'a> {
     }
 
     /// Reads (I/O). A read that fails does not end the pass: the planner knows what else can be done.
-    async fn read(&mut self, what: Read) -> Result<bool, Error> {
-        let Read::Connection = &what else {
-            let Some(client) = self.client.clone() else { return Ok(false) };
-            let answer = match &what {
-                Read::Users(keys) => read::users(&client, keys, &mut self.facts, clock::now).await,
-                Read::Managers(wanted) => read::managers(&client, wanted, &mut self.facts).await,
-                Read::Job { job_id, rows } => {
-                    read::job(&client, job_id, *rows, &mut self.facts, clock::now).await
-                }
-                Read::Connection => Ok(()),
-            };
-            match answer {
-                Ok(()) => self.context.memory.worked(self.object.uid()),
-                Err(error) => self.read_failed(what, &error),
+    async fn read(&mut self, what: Read, desired: &Desired) -> Result<bool, Error> {
+        match &what {
+            Read::Connection => {
+                let connection = &self.object.batch.spec.connection_ref.name;
+                let (fact, access) = self.context.connections.resolve(self.namespace, connection).await?;
+                self.facts.connection = Some(fact);
+                let (client, shared) = access.map(|access| (access.client, access.shared)).unzip();
+                self.turn.shares(shared);
+                self.client = client;
+                return Ok(true);
             }
+            Read::Slot => {
+                self.facts.slot = Some(match self.turn.slot() {
+                    Ok(()) => Slot::Free,
+                    Err(pause) => Slot::Taken { until: after(clock::now(), pause) },
+                });
+                return Ok(true);
+            }
+            Read::Users(_) | Read::Managers(_) | Read::Job { .. } => {}
+        }
+        let Some(client) = self.client.clone() else { return Ok(false) };
+        if let Err(retry_in) = self.turn.token() {
+            self.read_failed(what, &ClientError::Throttled { retry_in });
             return Ok(true);
+        }
+        let answer = match &what {
+            Read::Users(keys) => read::users(&client, keys, &mut self.facts, clock::now).await,
+            Read::Managers(wanted) => read::managers(&client, wanted, &mut self.facts).await,
+            Read::Job { job_id, rows } => {
+                read::job(&client, job_id, *rows, &mut self.facts, clock::now).await
+            }
+            Read::Connection | Read::Slot => Ok(()),
         };
-        let connection = &self.object.batch.spec.connection_ref.name;
-        let uid = self.object.uid();
-        let elsewhere = |shares: &dyn Fn(&str, &str) -> bool| self.context.jobs_elsewhere(uid, shares);
-        let (fact, client) = self.context.connections.resolve(self.namespace, connection, elsewhere).await?;
-        self.facts.connection = Some(fact);
-        self.client = client;
+        match answer {
+            Ok(()) => self.context.memory.worked(self.object.uid()),
+            Err(error) => self.read_failed(what, &error),
+        }
+        self.refresh_claims(&desired.rows);
         Ok(true)
     }
 
     fn read_failed(&mut self, what: Read, error: &ClientError) {
         let now = clock::now();
-        tracing::warn!(%error, "JumpCloud could not be read");
         if let ClientError::Throttled { retry_in } = error {
             let until = after(now, *retry_in);
             self.facts.notes.throttled_until = Some(until);
             self.facts.failed.insert(what, FailedRead { retry_at: until, message: error.to_string() });
             return;
         }
+        tracing::warn!(%error, "JumpCloud could not be read");
         let message = clean::message(&error.to_string(), None);
         let retry_at = self.context.memory.failed(self.object.uid(), &message, error.retry_after(), now);
         self.facts.failed.insert(what, FailedRead { retry_at, message });
@@ -196,6 +226,7 @@ impl<'a> Pass<'a> {
             }
             Committed::Written { object, armed } => {
                 self.object = *object;
+                self.turn.report(&self.object.status(), self.object.version(), armed.is_some());
                 let nonce = armed.as_ref().map(|armed| armed.nonce().to_owned());
                 self.facts.committed(nonce, write.repairs.clone(), clock::nonce());
                 self.armed = armed;
@@ -282,6 +313,7 @@ impl<'a> Pass<'a> {
         self.facts.deliveries.insert(nonce, sent.outcome);
         if let Some(object) = sent.object {
             self.object = object;
+            self.turn.report(&self.object.status(), self.object.version(), false);
         }
         !lost_sight
     }

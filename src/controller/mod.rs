@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides: [`crate::plan`] says what to do next, and these modules do it.
 
+pub mod claims;
 pub mod connection;
 pub mod connections;
 pub mod context;
@@ -10,6 +11,7 @@ pub mod drive;
 pub mod error;
 pub mod events;
 pub mod gauges;
+pub mod intake;
 pub mod memory;
 pub mod object;
 pub mod orphan;
@@ -18,4 +20,6 @@ pub mod record;
 pub mod running;
 pub mod send;
 pub mod sweep;
+pub mod turns;
 pub mod user_batch;
+pub mod wakes;

@@ -32,9 +32,9 @@ async fn to_the_end(context: &Context, head: &BatchHead, job: &Submission) {
     while clock::monotonic() < give_up && !context.shutdown.token().is_cancelled() {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(context.policy.poll_max);
-        let connection = context.connections.resolve(namespace, &head.spec.connection_ref.name, |_| 0).await;
-        let Ok((_, Some(client))) = connection else { continue };
-        let Ok(rows) = client.job_results(job_id, job.members.len()).await else { continue };
+        let connection = context.connections.resolve(namespace, &head.spec.connection_ref.name).await;
+        let Ok((_, Some(access))) = connection else { continue };
+        let Ok(rows) = access.client.job_results(job_id, job.members.len()).await else { continue };
         let pending = rows.iter().any(|row| matches!(row.status, RowStatus::Pending));
         if pending || rows.len() < job.members.len() {
             continue;

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, ApiResource, DynamicObject, Patch};
-use kube::runtime::controller::{Action, Config, Controller};
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::controller::{Action, Config, applier, trigger_self, trigger_with};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, ObjectRef, Store, reflector};
+use kube::runtime::utils::StreamBackoff;
+use kube::runtime::watcher::{self, DefaultBackoff, watcher};
 use kube::{Resource, ResourceExt};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::connection::Watched;
@@ -17,6 +22,7 @@ use super::context::Context;
 use super::drive::drive;
 use super::error::{Error, KUBE_TIMEOUT, within};
 use super::gauges::KIND;
+use super::intake::Intake;
 use super::object::written_by_us;
 use super::{events, orphan};
 use crate::api::condition::{self, Reason, Standing, Verdict};
@@ -25,30 +31,67 @@ use crate::api::user_batch::JumpCloudUserBatch;
 use crate::runtime::clock;
 use crate::runtime::guard::guard;
 
+/// The batches of one watch: the store, what fills it, and a way to ask for passes.
+pub struct Watch {
+    writer: Writer<BatchHead>,
+    store: Store<BatchHead>,
+    batches: Api<BatchHead>,
+    selected: watcher::Config,
+    wakes: UnboundedReceiver<ObjectRef<BatchHead>>,
+}
+
+impl Watch {
+    /// Nothing is watched before [`run`].
+    #[must_use]
+    pub fn new(
+        batches: Api<BatchHead>,
+        selected: watcher::Config,
+        wakes: UnboundedReceiver<ObjectRef<BatchHead>>,
+    ) -> Self {
+        let (store, writer) = reflector::store();
+        Self { writer, store, batches, selected, wakes }
+    }
+
+    /// The watched forms.
+    #[must_use]
+    pub fn store(&self) -> Store<BatchHead> {
+        self.store.clone()
+    }
+}
+
 /// Runs the controller until shutdown. Batches are looked at when they change, when their connection
-/// changes, and when they asked to be.
-pub async fn run(
-    controller: Controller<BatchHead>,
-    connections: Api<Watched>,
-    watch: watcher::Config,
-    concurrency: u16,
-    context: Arc<Context>,
-) {
+/// changes, when they asked to be, and when a claim or a turn concerns them.
+///
+/// It is put together by hand because kube's `Controller` shows nobody the events of its watch, which
+/// the index of claims must see before the store does.
+pub async fn run(watch: Watch, connections: Api<Watched>, concurrency: u16, context: Arc<Context>) {
     let token = context.shutdown.token();
-    let batches = controller.store();
-    controller
-        .with_config(Config::default().concurrency(concurrency))
-        .watches(connections, watch, move |connection| dependents(&batches, &connection))
-        .graceful_shutdown_on(async move { token.cancelled().await })
-        .run(reconcile, on_error, Arc::clone(&context))
-        .for_each(|result| {
-            if let Err(kube::runtime::controller::Error::ObjectNotFound(reference)) = &result {
-                let namespace = reference.namespace.as_deref().unwrap_or_default();
-                orphan::follow(&context, &format!("{namespace}/{}", reference.name));
-            }
-            std::future::ready(())
-        })
-        .await;
+    let Watch { writer, store, batches, selected, mut wakes } = watch;
+    let mut intake = Intake::new(Arc::clone(&context.claims), Arc::clone(&context.turns));
+    let events = watcher(batches, selected).map_ok(move |event| intake.take_in(event));
+    let own = trigger_self(reflector(writer, events).applied_objects(), ());
+    let heads = store.clone();
+    let changed = watcher(connections, watcher::Config::default()).touched_objects();
+    let dependent = trigger_with(changed, move |connection| dependents(&heads, &connection));
+    let woken = stream::poll_fn(move |task| wakes.poll_recv(task)).map(|object| Ok(object.into()));
+    let triggers = stream::select_all([own.boxed(), dependent.boxed(), woken.boxed()]);
+    applier(
+        |head, context| Box::pin(reconcile(head, context)),
+        on_error,
+        Arc::clone(&context),
+        store,
+        StreamBackoff::new(triggers, DefaultBackoff::default())
+            .take_until(async move { token.cancelled().await }),
+        Config::default().concurrency(concurrency),
+    )
+    .for_each(|result| {
+        if let Err(kube::runtime::controller::Error::ObjectNotFound(reference)) = &result {
+            let namespace = reference.namespace.as_deref().unwrap_or_default();
+            orphan::follow(&context, &format!("{namespace}/{}", reference.name));
+        }
+        std::future::ready(())
+    })
+    .await;
 }
 
 fn dependents(batches: &Store<BatchHead>, connection: &Watched) -> Vec<ObjectRef<BatchHead>> {
@@ -64,7 +107,14 @@ fn dependents(batches: &Store<BatchHead>, connection: &Watched) -> Vec<ObjectRef
         .collect()
 }
 
+/// A pass on a task of its own, which ends with the controller.
 async fn reconcile(head: Arc<BatchHead>, context: Arc<Context>) -> Result<Action, Error> {
+    let task = tokio::spawn(pass(head, context).in_current_span());
+    AbortOnDropHandle::new(task).await.unwrap_or(Err(Error::Panicked))
+}
+
+async fn pass(head: Arc<BatchHead>, context: Arc<Context>) -> Result<Action, Error> {
+    context.all_listed().await;
     let (namespace, name) = (head.namespace().unwrap_or_default(), head.name_any());
     let span = tracing::info_span!("pass", kind = KIND, object = %format!("{namespace}/{name}"));
     let started = clock::monotonic();

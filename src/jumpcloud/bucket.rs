@@ -70,14 +70,19 @@ impl Bucket {
     /// # Errors
     /// The time until a token would be usable, when that is longer than `patience`; nothing is taken.
     pub(crate) fn reserve(&mut self, now: Instant, patience: Duration) -> Result<Duration, Duration> {
-        self.fill(now);
-        let missing = (1.0 - self.tokens).max(0.0);
-        let wait = self.blocked_for(now) + Duration::from_secs_f64(missing / self.rate());
+        let wait = self.ready_in(now);
         if wait > patience {
             return Err(wait);
         }
         self.tokens -= 1.0;
         Ok(wait)
+    }
+
+    /// How long until a token is free; zero when one is.
+    pub(crate) fn ready_in(&mut self, now: Instant) -> Duration {
+        self.fill(now);
+        let missing = (1.0 - self.tokens).max(0.0);
+        self.blocked_for(now) + Duration::from_secs_f64(missing / self.rate())
     }
 
     /// Gives back a token that was not used.

@@ -147,6 +147,12 @@ impl Throttle {
         self.bucket().available(clock::monotonic())
     }
 
+    /// How long until a token is free; zero when one is.
+    #[must_use]
+    pub fn ready_in(&self) -> Duration {
+        self.bucket().ready_in(clock::monotonic())
+    }
+
     /// The limits in force.
     #[must_use]
     pub fn limits(&self) -> Limits {

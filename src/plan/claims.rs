@@ -29,6 +29,8 @@ pub struct Claim {
     pub state: Option<String>,
     /// Whether the other object is older: by creationTimestamp, then namespace/name.
     pub older: bool,
+    /// Whether the other object has a request with the user under way.
+    pub under_way: bool,
 }
 
 /// Who claims a user, as far as this object may know.
@@ -48,3 +50,6 @@ pub enum Hold {
     /// Its inventory holds the user, and its list does not declare it any more.
     LetGo,
 }
+
+#[cfg(test)]
+mod tests;

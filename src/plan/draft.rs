@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::applied::{Applied, How};
+use super::claims::Claim;
 use super::desired::Desired;
 use super::messages;
 use super::policy::after;
@@ -189,6 +190,15 @@ impl Draft {
                     self.failure(&settled.username, &settled.hash).retry_time = Some(now.to_string());
                 }
             }
+            Fate::Elsewhere { message, may_be_ours } => {
+                let (username, hash) = (&settled.username, &settled.hash);
+                self.refuse(username, hash, reason::MANAGED_ELSEWHERE, message.clone());
+                if *may_be_ours {
+                    let intended = request.intent_time.to_string();
+                    self.failure(username, hash).unknown_time.get_or_insert(intended);
+                }
+                self.news.entry(key).or_default().job_id = job_id;
+            }
             Fate::Failed { reason, message, may_pass, may_appear } => {
                 let failure = self.failure(&settled.username, &settled.hash);
                 failure.reason = (*reason).to_owned();
@@ -335,12 +345,24 @@ impl Draft {
 
     /// Users that the list has not any more are ours in name only; those that another object has taken
     /// over are not ours at all; a row that is back takes its user back.
-    pub fn let_go(&mut self, desired: &Desired, taken_over: impl Fn(&str) -> bool, now: Timestamp) {
+    ///
+    /// `taken_over` is the claim of another object that has a user of ours and wants it.
+    pub fn let_go<'c>(
+        &mut self,
+        desired: &Desired,
+        taken_over: impl Fn(&str) -> Option<&'c Claim>,
+        now: Timestamp,
+    ) {
         let rows: BTreeSet<String> = desired.rows.iter().map(DesiredRow::key).collect();
         let in_flight = self.in_flight();
         self.status.inventory.retain(|entry| {
             let key = fold(&entry.username);
-            rows.contains(&key) || in_flight.contains(&key) || !taken_over(&entry.id)
+            in_flight.contains(&key)
+                || taken_over(&entry.id).is_none_or(|claim| match entry.removal_time {
+                    // Let go before: whoever has it by now has it, even if the row is back.
+                    Some(_) => false,
+                    None => rows.contains(&key) || !claim.hands_over,
+                })
         });
         for entry in &mut self.status.inventory {
             if rows.contains(&fold(&entry.username)) {

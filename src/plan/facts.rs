@@ -14,6 +14,8 @@ use crate::users::row::{ManagerRef, fold};
 pub struct Facts {
     /// The connection, once it was asked for.
     pub connection: Option<ConnectionFact>,
+    /// Whether a job may be started, once it was asked for.
+    pub slot: Option<Slot>,
     /// Users looked up, by folded username.
     pub users: BTreeMap<String, Look>,
     /// Results read, by job id.
@@ -46,6 +48,8 @@ pub struct Facts {
 pub enum Read {
     /// The connection: is it Ready, with the credential as it is now.
     Connection,
+    /// A slot for one job, which the credential's other users share.
+    Slot,
     /// Users, as many as one search holds.
     Users(Vec<UserKey>),
     /// Managers that are not of this object, as many as one search holds.
@@ -172,10 +176,18 @@ pub struct Connection {
     pub paused: bool,
     /// Most users of one job.
     pub max_batch_size: u32,
-    /// Most jobs under way.
-    pub max_concurrent_jobs: u32,
-    /// Jobs of other objects under way with the same credential.
-    pub jobs_elsewhere: u32,
+}
+
+/// Whether this pass may start a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// It may start one: the slot is its own until it has.
+    Free,
+    /// Others come first. The object is woken when its turn has come, and looks again at this time anyway.
+    Taken {
+        /// When.
+        until: Timestamp,
+    },
 }
 
 /// What a look-up said about one user.
@@ -342,6 +354,10 @@ impl Facts {
     pub fn committed(&mut self, armed: Option<String>, repairs: Vec<Repair>, fresh_nonce: String) {
         self.users.clear();
         self.repaired.clear();
+        if armed.is_some() {
+            // Each job takes a slot of its own.
+            self.slot = None;
+        }
         self.armed = armed;
         self.repairs = repairs;
         self.fresh_nonce = fresh_nonce;

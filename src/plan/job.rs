@@ -231,9 +231,11 @@ fn settle(
         match (sights.get(name).copied().unwrap_or(Sight::Absent), said) {
             (Sight::Sent(user), Said::Failed(message)) => {
                 // Not made by this job. By an earlier one of unknown outcome, perhaps.
-                let ours = context.evidence.get(&fold(name)).is_some_and(|since| created_since(user, *since))
-                    && !context.facts.claims.owners.contains_key(&user.id);
-                if ours {
+                let ours = context.evidence.get(&fold(name)).is_some_and(|since| created_since(user, *since));
+                let elsewhere = job.elsewhere(name, user, context);
+                if let Some(message) = elsewhere.filter(|_| ours || is_permanent(&message)) {
+                    Fate::Elsewhere { message, may_be_ours: ours }
+                } else if ours {
                     Fate::Created {
                         id: user.id.clone(),
                         live_state: user.state.clone(),
@@ -307,8 +309,15 @@ fn created_by_job(
     // and is not older than the intent was made by this job. Without a time of creation the job's own
     // row is evidence enough.
     // Unless another object has it: then that one's request made it.
-    let foreign = context.facts.claims.owners.contains_key(&user.id);
-    if !foreign && (user.created.is_none() || created_since(user, job.intent_time)) {
+    let name = job.usernames().get(index).map(String::as_str).unwrap_or_default();
+    let foreign = match evidence {
+        Evidence::Row => job.owned_elsewhere(name, user, context),
+        Evidence::LookUp => job.elsewhere(name, user, context),
+    };
+    if let Some(message) = foreign {
+        return Fate::Elsewhere { message, may_be_ours: true };
+    }
+    if user.created.is_none() || created_since(user, job.intent_time) {
         Fate::Created {
             id: user.id.clone(),
             live_state: user.state.clone(),

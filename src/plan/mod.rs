@@ -13,7 +13,7 @@ pub mod display;
 pub mod draft;
 pub mod facts;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 pub mod identity;
 pub mod intent;
 pub mod job;
@@ -24,6 +24,7 @@ pub mod need;
 mod pass;
 pub mod policy;
 pub mod retry;
+pub mod share;
 pub mod start_time;
 pub mod step;
 pub mod submission;

@@ -161,7 +161,8 @@ impl User<'_> {
             (Some(time), _) if time > around.now && !around.urgent => Some(Need::Later(time)),
             (Some(_), _) => None,
             // Conflicts may have gone away; other final failures are the row's own.
-            (None, reason::ALREADY_EXISTS) if around.urgent => None,
+            // Of whom another object claims it is told as long as that does.
+            (None, reason::ALREADY_EXISTS) if around.urgent || self.rival(around).is_some() => None,
             (None, reason::MANAGED_ELSEWHERE) if around.urgent || self.rival(around).is_none() => None,
             (None, reason::USER_PROTECTED) if !self.is_protected(around) => None,
             (None, reason::MANAGER_NOT_FOUND)

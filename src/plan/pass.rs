@@ -9,7 +9,7 @@ use super::claims::Hold;
 use super::desired::MAX_RECORDS;
 use super::display;
 use super::draft::Draft;
-use super::facts::{Connection, ConnectionFact, Facts, LOOK_UP, Outcome, Read, Repair, UserKey};
+use super::facts::{Connection, ConnectionFact, Facts, LOOK_UP, Outcome, Read, Repair, Slot, UserKey};
 use super::intent::{Body, Intent};
 use super::messages;
 use super::policy::{Policy, Writes, after};
@@ -120,8 +120,7 @@ impl<'a> Pass<'a> {
     /// Users that have left the list, and those that another object has taken over.
     fn let_go(&mut self) {
         let owners = &self.facts.claims.owners;
-        let taken_over =
-            |id: &str| owners.get(id).is_some_and(|claim| claim.hands_over && claim.hold == Hold::Wanted);
+        let taken_over = |id: &str| owners.get(id).filter(|claim| claim.hold == Hold::Wanted);
         self.draft.let_go(self.batch.desired, taken_over, self.now);
         self.draft.make_room(MAX_RECORDS);
     }
@@ -292,27 +291,21 @@ impl<'a> Pass<'a> {
             Some(ConnectionFact::Missing | ConnectionFact::NotReady(_)) => return nothing(),
             Some(ConnectionFact::Ready(connection)) => connection.clone(),
         };
-        if self.has_slot(&connection) {
-            for group in &groups {
-                if let Some(next) = self.next_of(group, &connection) {
-                    return match next {
-                        Wanted::Read(read) => Submitting { read: self.possible(read), ..not_yet() },
-                        Wanted::Send(intent) => Submitting { intent: Some(*intent), ..not_yet() },
-                    };
+        match self.facts.slot {
+            None => return Submitting { read: self.possible(Read::Slot), ..not_yet() },
+            Some(Slot::Taken { until }) => self.wakes.push(until),
+            Some(Slot::Free) => {
+                for group in &groups {
+                    if let Some(next) = self.next_of(group, &connection) {
+                        return match next {
+                            Wanted::Read(read) => Submitting { read: self.possible(read), ..not_yet() },
+                            Wanted::Send(intent) => Submitting { intent: Some(*intent), ..not_yet() },
+                        };
+                    }
                 }
             }
-        } else {
-            // A slot comes free when some job settles; none of that wakes this object by itself.
-            self.wakes.push(after(self.now, self.policy.poll_min));
         }
         Submitting { repairs: self.announce_repairs(groups), ..not_yet() }
-    }
-
-    fn has_slot(&self, connection: &Connection) -> bool {
-        let records = self.draft.status.submissions.iter().filter_map(Recorded::known);
-        let under_way = records.filter(|record| record.phase != Phase::Rejected).count();
-        let under_way = u32::try_from(under_way).unwrap_or(u32::MAX);
-        under_way.saturating_add(connection.jobs_elsewhere) < connection.max_concurrent_jobs
     }
 
     /// What one group needs next: something to be known of its users, or the request itself.

@@ -12,6 +12,7 @@ use super::applied::{Applied, How};
 use super::facts::{By, Facts, Live, Outcome, Read, UserKey};
 use super::identity::identity;
 use super::job;
+use super::messages;
 use super::policy::{Policy, after, before};
 use crate::api::submission::{Operation, Phase, Submission};
 use crate::api::user_status::reason;
@@ -73,6 +74,13 @@ pub enum Fate {
     Vanished,
     /// Exists and is not ours.
     Conflict,
+    /// Exists, and another object has it or has a request with it under way.
+    Elsewhere {
+        /// Which one, as far as that may be said.
+        message: String,
+        /// Whether this request may have made it all the same.
+        may_be_ours: bool,
+    },
     /// Does not exist.
     Failed {
         /// One of the reasons of a user.
@@ -127,7 +135,12 @@ impl Fate {
             Self::Created { applied, .. } | Self::Updated { applied, .. } => {
                 !matches!(applied.how, How::NotTaken(_))
             }
-            Self::Vanished | Self::Conflict | Self::Failed { .. } | Self::Lost | Self::Released => false,
+            Self::Vanished
+            | Self::Conflict
+            | Self::Elsewhere { .. }
+            | Self::Failed { .. }
+            | Self::Lost
+            | Self::Released => false,
         }
     }
 }
@@ -192,13 +205,19 @@ impl Submission {
             }));
         }
         Next::Settle(self.all(|index, name| match sights.get(name) {
-            Some(Sight::Sent(user)) if self.may_have_made(user, context) => Fate::Created {
-                id: user.id.clone(),
-                live_state: user.state.clone(),
-                after_unknown: true,
-                applied: self.applied(index, user, context),
+            Some(Sight::Sent(user)) => match self.elsewhere(name, user, context) {
+                Some(message) => {
+                    Fate::Elsewhere { message, may_be_ours: created_since(user, self.intent_time) }
+                }
+                None if created_since(user, self.intent_time) => Fate::Created {
+                    id: user.id.clone(),
+                    live_state: user.state.clone(),
+                    after_unknown: true,
+                    applied: self.applied(index, user, context),
+                },
+                None => Fate::Conflict,
             },
-            Some(Sight::Sent(_) | Sight::Another) => Fate::Conflict,
+            Some(Sight::Another) => Fate::Conflict,
             Some(Sight::Absent) | None => Fate::Lost,
         }))
     }
@@ -236,10 +255,20 @@ impl Submission {
         }
     }
 
-    /// Whether a user that has username and e-mail of a member was made by this request, as far as can
-    /// be told: it is not older, and no other object has it.
-    pub(super) fn may_have_made(&self, user: &Live, context: &Context<'_>) -> bool {
-        created_since(user, self.intent_time) && !context.facts.claims.owners.contains_key(&user.id)
+    /// What keeps a user that was found from being taken for one that this request made, where only its
+    /// being there speaks for that: another object has it, or an older one has sent it, too.
+    pub(super) fn elsewhere(&self, name: &str, user: &Live, context: &Context<'_>) -> Option<String> {
+        self.owned_elsewhere(name, user, context).or_else(|| {
+            let rival = context.facts.claims.rivals.get(&fold(name))?;
+            let sent_too = rival.older && rival.under_way;
+            sent_too.then(|| messages::managed_elsewhere(name, &rival.holder))
+        })
+    }
+
+    /// What says that a user that was found is another object's.
+    pub(super) fn owned_elsewhere(&self, name: &str, user: &Live, context: &Context<'_>) -> Option<String> {
+        let claim = context.facts.claims.owners.get(&user.id)?;
+        Some(messages::managed_elsewhere(name, &claim.holder))
     }
 
     /// The user that is a member of this update, if a look found it.

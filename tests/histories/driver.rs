@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use jumpcloud_operator::plan::facts::{Connection, ConnectionFact, FailedRead, Outcome, Read};
+use jumpcloud_operator::api::submission::{Phase, Recorded};
+use jumpcloud_operator::plan::facts::{Connection, ConnectionFact, FailedRead, Outcome, Read, Slot};
 use jumpcloud_operator::plan::policy::{Policy, after};
 use jumpcloud_operator::plan::step::{Commit, Step};
 
@@ -88,6 +89,16 @@ impl World {
                 pass.facts.connection = Some(self.connection(&mut pass));
                 return self.go_on(process, pass);
             }
+            Read::Slot => {
+                let records = pass.object.status.submissions.iter().filter_map(Recorded::known);
+                let under_way = records.filter(|record| record.phase != Phase::Rejected).count();
+                pass.facts.slot = Some(if under_way < self.environment.max_jobs as usize {
+                    Slot::Free
+                } else {
+                    Slot::Taken { until: after(self.clock(process), self.policy.poll_min) }
+                });
+                return self.go_on(process, pass);
+            }
             Read::Users(keys) if self.mutant == Some(Mutant::NoLookUp) => {
                 pass.facts.looked_up(keys, &[], self.clock(process));
                 return self.go_on(process, pass);
@@ -156,8 +167,6 @@ impl World {
                 organization: pass.organization.clone(),
                 paused: link == Link::Paused,
                 max_batch_size: 100,
-                max_concurrent_jobs: self.environment.max_jobs,
-                jobs_elsewhere: 0,
             }),
         }
     }

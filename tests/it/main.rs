@@ -10,6 +10,8 @@ mod canary;
 #[cfg(test)]
 mod cel;
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod create;
@@ -17,6 +19,8 @@ mod create;
 mod events;
 #[cfg(test)]
 mod failures;
+#[cfg(test)]
+mod fair;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]

@@ -143,6 +143,7 @@ fn a_user_of_another_object_is_taken_only_when_that_one_has_let_it_go_here() {
         hands_over,
         state: Some("Staged".to_owned()),
         older: true,
+        under_way: false,
     };
     let case = |claim| Case {
         look: looked(&[live("ada")], false),
@@ -171,8 +172,14 @@ fn evidence_makes_a_found_user_ours_but_not_another_objects() {
     };
     let case = Case { look: looked(&[live("ada")], false), failure: Some(failure(0)), ..Case::default() };
     assert!(matches!(case.need(&row), Need::Take { why: Taken::AfterUnknown, .. }));
-    let claim =
-        Claim { holder: Holder::Stranger, hold: Hold::LetGo, hands_over: false, state: None, older: true };
+    let claim = Claim {
+        holder: Holder::Stranger,
+        hold: Hold::LetGo,
+        hands_over: false,
+        state: None,
+        older: true,
+        under_way: false,
+    };
     let claims = Claims { owners: BTreeMap::from([("id-ada".to_owned(), claim)]), ..Claims::default() };
     assert_eq!(refused(&Case { claims, ..case }.need(&row)).0, reason::ALREADY_EXISTS);
     // Older than the request: a person may say that it is ours all the same.

@@ -3,7 +3,7 @@ use crate::api::submission::Recorded;
 use crate::api::user_status::{Failure, reason, result};
 use crate::plan::draft::Draft;
 use crate::plan::facts::ConnectionFact;
-use crate::plan::facts::{Connection, Notes, Row, Word};
+use crate::plan::facts::{Connection, Notes, Row, Slot, Word};
 use crate::plan::fixtures::{accepted, at, declared, look, row};
 
 fn ready() -> Facts {
@@ -12,9 +12,8 @@ fn ready() -> Facts {
         organization: "o".to_owned(),
         paused: false,
         max_batch_size: 100,
-        max_concurrent_jobs: 4,
-        jobs_elsewhere: 0,
     }));
+    facts.slot = Some(Slot::Free);
     facts
 }
 

@@ -1,5 +1,6 @@
 //! A namespace with a simulator, a connection and, when wanted, an operator.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use devenv::audit::{Entry as AuditEntry, Mark as AuditMark};
@@ -21,7 +22,7 @@ pub struct World {
     /// The namespace.
     pub namespace: String,
     /// The simulator.
-    pub sim: Sim,
+    pub sim: Arc<Sim>,
     /// Whoever may do everything.
     pub client: kube::Client,
 }
@@ -42,7 +43,23 @@ impl World {
         grant(name);
         let client = client_of(plane().admin_kubeconfig()).await;
         let sim = Sim::start(settings).await.expect("the simulator starts");
-        Self { namespace: name.to_owned(), sim, client }
+        Self { namespace: name.to_owned(), sim: Arc::new(sim), client }
+    }
+
+    /// A namespace called `name` beside this one: the same simulator and key, a Secret and a connection
+    /// `default` of its own.
+    pub fn beside(&self, name: &str) -> Self {
+        let created = kubectl(&["create", "namespace", name], "");
+        assert!(created.success, "{}", created.text);
+        apply(&manifests::secret(name, DEFAULT_KEY).to_string());
+        apply(&manifests::connection(name, "default", self.sim.url()).to_string());
+        Self { namespace: name.to_owned(), sim: Arc::clone(&self.sim), client: self.client.clone() }
+    }
+
+    /// Starts an operator for this namespace and others; it runs with this one's account.
+    pub fn operator_with(&self, others: &[&Self], flags: &[(&str, &str)]) -> Operator {
+        let watched = others.iter().map(|other| ("--watch-namespace", other.namespace.as_str()));
+        self.replica("a", &watched.chain(flags.iter().copied()).collect::<Vec<_>>())
     }
 
     /// Starts an operator for this namespace.

@@ -1,0 +1,232 @@
+//! Which object has, wants or sends a user: the index that [`crate::plan::claims`] is filled from.
+//!
+//! It is fed with every watch event before the watched store is, and keeps fingerprints only, about 30
+//! bytes a user. An event costs work for the users of its object, not for all.
+//!
+//! Guarantees: whoever lost a claim is woken by every later event of the object that it lost to, and an
+//! object that has a user in its inventory is woken when another one has it, too. Nothing is polled.
+//!
+//! Assumptions: watches may be late, and two replicas see different things. Claims are advice; JumpCloud
+//! takes a username once, and no status says that a user is ours without evidence.
+
+mod index;
+mod table;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use self::index::Index;
+use super::connections::Connections;
+use super::object::Fetched;
+use super::wakes::Wakes;
+use crate::api::fingerprint;
+use crate::api::head::BatchHead;
+use crate::plan::claims::{Claim, Claims as Planned, Hold, Holder};
+use crate::users::row::DesiredRow;
+
+/// The claims of all watched objects.
+pub struct Claims {
+    index: Mutex<Index>,
+    wakes: Arc<Wakes>,
+}
+
+/// An object that asks.
+#[derive(Debug, Clone, Copy)]
+struct Asking<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    connection: &'a str,
+    created: Timestamp,
+    organization: Option<&'a str>,
+}
+
+/// An object that claims users, as the index knows it.
+#[derive(Debug, Clone)]
+struct Claimant {
+    namespace: Arc<str>,
+    name: Arc<str>,
+    connection: Arc<str>,
+    created: Timestamp,
+    organization: Option<Arc<str>>,
+}
+
+impl Claims {
+    /// No object is known yet. `wakes` reaches those that a change concerns.
+    #[must_use]
+    pub fn new(wakes: Arc<Wakes>) -> Self {
+        Self { index: Mutex::default(), wakes }
+    }
+
+    /// What other objects say about users of this object: of its rows, its inventory, and of those that
+    /// were `found`, by id.
+    pub fn about_object(
+        &self,
+        object: &Fetched,
+        rows: &[DesiredRow],
+        found: &[&str],
+        connections: &Connections,
+    ) -> Planned {
+        let metadata = &object.batch.metadata;
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        let connection = &object.batch.spec.connection_ref.name;
+        let status = object.status();
+        let organization =
+            status.organization_id.clone().or_else(|| connections.organization(namespace, connection));
+        let asking = Asking {
+            namespace,
+            name: metadata.name.as_deref().unwrap_or_default(),
+            connection,
+            created: metadata.creation_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0),
+            organization: organization.as_deref(),
+        };
+        let ids = status.inventory.iter().map(|entry| entry.id.as_str()).chain(found.iter().copied());
+        self.about(asking, rows, ids, |namespace, name| connections.organization(namespace, name))
+    }
+
+    /// What other objects say about users of this one: of its `rows`, and of users with these `ids`.
+    /// `organization_of` says where a connection leads, when that is known.
+    ///
+    /// The object is woken when one of the claims found changes.
+    fn about<'i>(
+        &self,
+        asking: Asking<'_>,
+        rows: &[DesiredRow],
+        ids: impl Iterator<Item = &'i str>,
+        organization_of: impl Fn(&str, &str) -> Option<String>,
+    ) -> Planned {
+        let mut index = self.lock();
+        let mut lost_to = Vec::new();
+        let mut owners = BTreeMap::new();
+        for id in ids {
+            let others = index.holding(fingerprint::of_id(id));
+            let claims = others.filter_map(|(other, held)| {
+                let hands_over = asking.shares(other, &organization_of)?;
+                let hold = if held.wanted { Hold::Wanted } else { Hold::LetGo };
+                // A user that another namespace has let go is no claim at all.
+                (hold == Hold::Wanted || hands_over).then(|| {
+                    let state = held.state.map(|state| state.word().to_owned());
+                    (asking.claim(other, hold, hands_over, state, false), other)
+                })
+            });
+            if let Some((claim, other)) = claims.max_by_key(|(claim, _)| claim.hold == Hold::Wanted) {
+                if claim.hold == Hold::Wanted {
+                    lost_to.push(other.key());
+                }
+                owners.insert(id.to_owned(), claim);
+            }
+        }
+        let mut rivals = BTreeMap::new();
+        for row in rows {
+            let others =
+                index.naming(fingerprint::of_username(&row.username), fingerprint::of_email(&row.email));
+            let claims = others.filter_map(|(other, named)| {
+                let hands_over = asking.shares(other, &organization_of)?;
+                let first = named.held || named.under_way || asking.is_younger_than(other);
+                first.then(|| {
+                    let claim = asking.claim(other, Hold::Wanted, hands_over, None, named.under_way);
+                    ((named.held, claim.older && named.under_way, named.under_way), claim, other)
+                })
+            });
+            if let Some((_, claim, other)) = claims.max_by_key(|(rank, ..)| *rank) {
+                lost_to.push(other.key());
+                rivals.insert(row.key(), claim);
+            }
+        }
+        index.waits(&key(asking.namespace, asking.name), lost_to);
+        Planned { owners, rivals }
+    }
+
+    /// Takes in an object, with the users of its head, which go.
+    pub fn observe(&self, head: &mut BatchHead) {
+        let users = std::mem::take(&mut head.users);
+        let Some(claimant) = Claimant::of(head) else { return };
+        let concerned = self.lock().put(claimant, &users);
+        concerned.iter().for_each(|key| self.wake(key));
+    }
+
+    /// Forgets an object that is gone.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        let concerned = self.lock().remove(&key(namespace, name));
+        concerned.iter().for_each(|key| self.wake(key));
+    }
+
+    fn wake(&self, key: &str) {
+        if let Some((namespace, name)) = key.split_once('/') {
+            self.wakes.wake(namespace, name);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Asking<'_> {
+    /// Whether the other object's users are of the same organisation; then, whether users are handed over
+    /// between the two. `None` also while nobody knows: who may be of another organisation is no rival.
+    fn shares(
+        &self,
+        other: &Claimant,
+        organization_of: impl Fn(&str, &str) -> Option<String>,
+    ) -> Option<bool> {
+        if (&*other.namespace, &*other.name) == (self.namespace, self.name) {
+            return None;
+        }
+        let same_connection = (&*other.namespace, &*other.connection) == (self.namespace, self.connection);
+        let theirs = other
+            .organization
+            .as_deref()
+            .map(str::to_owned)
+            .or_else(|| organization_of(&other.namespace, &other.connection));
+        match (self.organization, theirs) {
+            (Some(ours), Some(theirs)) => (ours == theirs).then_some(same_connection),
+            _ => same_connection.then_some(true),
+        }
+    }
+
+    fn is_younger_than(&self, other: &Claimant) -> bool {
+        (other.created, &*other.namespace, &*other.name) < (self.created, self.namespace, self.name)
+    }
+
+    fn claim(
+        &self,
+        other: &Claimant,
+        hold: Hold,
+        hands_over: bool,
+        state: Option<String>,
+        under_way: bool,
+    ) -> Claim {
+        let holder = if *other.namespace == *self.namespace {
+            Holder::Neighbour(other.key())
+        } else {
+            Holder::Stranger
+        };
+        Claim { holder, hold, hands_over, state, older: self.is_younger_than(other), under_way }
+    }
+}
+
+impl Claimant {
+    fn of(head: &BatchHead) -> Option<Self> {
+        let metadata = &head.metadata;
+        Some(Self {
+            namespace: metadata.namespace.as_deref()?.into(),
+            name: metadata.name.as_deref()?.into(),
+            connection: head.spec.connection_ref.name.as_str().into(),
+            created: metadata.creation_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0),
+            organization: head.status.organization_id.as_deref().map(Into::into),
+        })
+    }
+
+    fn key(&self) -> String {
+        key(&self.namespace, &self.name)
+    }
+}
+
+fn key(namespace: &str, name: &str) -> String {
+    format!("{namespace}/{name}")
+}
+
+#[cfg(test)]
+mod tests;

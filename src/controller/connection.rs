@@ -78,7 +78,7 @@ async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Actio
 fn on_error(watched: Arc<Watched>, error: &Error, context: Arc<Context>) -> Action {
     match error {
         Error::Unreadable(_) => Action::await_change(),
-        Error::Kube(_) | Error::KubeTimeout(_) | Error::Restless | Error::Panicked => {
+        Error::Kube(_) | Error::KubeTimeout(_) | Error::Pruned | Error::Restless | Error::Panicked => {
             Action::requeue(context.memory.pass_failed(watched.meta().uid.as_deref().unwrap_or_default()))
         }
     }

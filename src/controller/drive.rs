@@ -75,6 +75,8 @@ struct Pass<'a> {
     turn: Turn<'a>,
     client: Option<JumpCloud>,
     armed: Option<Box<Armed>>,
+    /// The status as it was written last, when the API server did not keep all of it.
+    pruned: Option<JumpCloudUserBatchStatus>,
     /// A token was long in coming once in this pass.
     waited_for_token: bool,
     /// When to look again although the planner was not asked: the pass ended before it could be.
@@ -109,6 +111,7 @@ impl<'a> Pass<'a> {
             turn,
             client: None,
             armed: None,
+            pruned: None,
             waited_for_token: false,
             retry: None,
         }
@@ -217,6 +220,10 @@ impl<'a> Pass<'a> {
                 }
             },
         };
+        // What was written did not stay: writing it again and again would be of no use.
+        if write.intent.is_none() && self.pruned.as_ref() == Some(&write.status) {
+            return Err(Error::Pruned);
+        }
         let old = self.object.status().conditions;
         match commit(&self.api, &self.object, write, ready).await? {
             Committed::Lost => {
@@ -226,6 +233,7 @@ impl<'a> Pass<'a> {
             }
             Committed::Written { object, armed } => {
                 self.object = *object;
+                self.pruned = Some(write.status.clone()).filter(|wrote| *wrote != self.object.status());
                 self.turn.report(&self.object.status(), self.object.version(), armed.is_some());
                 let nonce = armed.as_ref().map(|armed| armed.nonce().to_owned());
                 self.facts.committed(nonce, write.repairs.clone(), clock::nonce());

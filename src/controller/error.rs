@@ -14,6 +14,9 @@ pub enum Error {
     /// The stored object cannot be read. The text is cleaned.
     #[error("object cannot be read: {0}")]
     Unreadable(String),
+    /// The API server drops parts of a status: the installed definitions are older than the operator.
+    #[error("the API server drops fields of status; apply the current custom resource definitions")]
+    Pruned,
     /// A pass took so many steps that it must be going round in circles: a defect.
     #[error("pass did not come to rest; this is a defect of the operator")]
     Restless,
@@ -30,6 +33,7 @@ impl Error {
             Self::Kube(_) => "kube",
             Self::KubeTimeout(_) => "kube_timeout",
             Self::Unreadable(_) => "unreadable",
+            Self::Pruned => "pruned",
             Self::Restless => "restless",
             Self::Panicked => "panic",
         }

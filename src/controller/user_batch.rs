@@ -142,7 +142,7 @@ fn on_error(head: Arc<BatchHead>, error: &Error, context: Arc<Context>) -> Actio
     match error {
         // Only an edit helps; the long wait covers a repair of the definition.
         Error::Unreadable(_) => Action::requeue(Duration::from_secs(600)),
-        Error::Kube(_) | Error::KubeTimeout(_) | Error::Restless | Error::Panicked => {
+        Error::Kube(_) | Error::KubeTimeout(_) | Error::Pruned | Error::Restless | Error::Panicked => {
             Action::requeue(context.memory.pass_failed(uid))
         }
     }

@@ -30,6 +30,8 @@ mod limits;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod outdated;
+#[cfg(test)]
 mod poison;
 #[cfg(test)]
 mod rest;

@@ -63,6 +63,17 @@ impl Operator {
     pub fn start(namespace: &str, replica: &str, api_url: &str, flags: &[(&str, &str)]) -> Self {
         let kubeconfig =
             plane().service_account_kubeconfig(namespace, "jumpcloud-operator").expect("a token");
+        Self::start_as(kubeconfig, namespace, replica, api_url, flags)
+    }
+
+    /// Starts one for `namespace` of whatever cluster that kubeconfig leads to.
+    pub fn start_as(
+        kubeconfig: PathBuf,
+        namespace: &str,
+        replica: &str,
+        api_url: &str,
+        flags: &[(&str, &str)],
+    ) -> Self {
         let log = plane().scratch().path().join(format!("operator-{namespace}-{replica}.log"));
         let mut arguments: Vec<String> =
             ["run", "--watch-namespace", namespace, "--lease-namespace", namespace].map(str::to_owned).into();

@@ -116,6 +116,21 @@ impl Draft {
         }
     }
 
+    /// Takes down that a user that is ours is about to be changed: from now on it may have something of
+    /// the row, whatever is declared later. Only a look tells what.
+    pub fn begin_change(&mut self, username: &str, sets_state: bool) {
+        let key = fold(username);
+        if let Some(entry) = self.status.inventory.iter_mut().find(|entry| fold(&entry.username) == key) {
+            if !entry.hash.is_empty() {
+                entry.hash = String::new();
+                entry.result = Some(result::UPDATED.to_owned());
+            }
+            if sets_state {
+                entry.state = None;
+            }
+        }
+    }
+
     /// Dissolves a request into the results of its users.
     pub fn settle(&mut self, request: &Submission, results: &[Settled], desired: &Desired, now: Timestamp) {
         self.status.submissions.retain(|record| record.nonce() != Some(&request.nonce));
@@ -280,6 +295,9 @@ impl Draft {
         Entry {
             hash: known.map(|known| known.hash.clone()).unwrap_or_default(),
             state: known.and_then(|known| known.state.clone()),
+            result: known
+                .filter(|known| known.result.as_deref() == Some(result::UPDATED))
+                .map(|_| result::UPDATED),
             ..Entry::of(username, id)
         }
     }
@@ -301,7 +319,8 @@ impl Draft {
 
     /// Takes down that a user is about to be repaired by a request of its own, before it is sent. Until
     /// `until` its outcome is open.
-    pub fn repairing(&mut self, row: &DesiredRow, until: Timestamp) {
+    pub fn repairing(&mut self, row: &DesiredRow, sets_state: bool, until: Timestamp) {
+        self.begin_change(&row.username, sets_state);
         let failure = self.failure(&row.username, &row.hash);
         if failure.reason != reason::FIELD_NOT_TAKEN {
             failure.attempts = 0;

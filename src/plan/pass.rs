@@ -348,6 +348,11 @@ impl<'a> Pass<'a> {
         let organization = connection.organization.clone();
         let intent = Intent::of(self.batch, self.facts, self.policy, &body, organization, self.now);
         self.draft.intend(&intent.submission);
+        if let Body::Update(changes) = &body {
+            for change in changes {
+                self.draft.begin_change(&change.row.username, change.set.contains_key("state"));
+            }
+        }
         Some(Wanted::Send(Box::new(intent)))
     }
 
@@ -370,7 +375,7 @@ impl<'a> Pass<'a> {
         let announced = groups.into_iter().flat_map(|group| group.repairs).take(REPAIRS);
         announced
             .map(|(row, repair)| {
-                self.draft.repairing(row, until);
+                self.draft.repairing(row, repair.set.contains_key("state"), until);
                 repair
             })
             .collect()

@@ -55,6 +55,8 @@ impl Submission {
             state => state.map(str::to_owned),
         };
         let incomplete = self.incomplete.iter().any(|other| fold(other) == name);
+        // Whose manager is not known is not compared in full.
+        let incomplete = incomplete || (declared.row.manager().is_some() && declared.manager.is_none());
         let how = if left.is_empty() && !incomplete {
             How::Whole
         } else if left.bulk.is_empty() || incomplete {

@@ -223,7 +223,23 @@ impl<'a> Pass<'a> {
                 urgent: self.urgent,
                 now: self.now,
             };
-            if let Some(read) = self.take(submission, submission.next(&context)) {
+            let next = submission.next(&context);
+            if matches!(next, Next::Settle(_)) {
+                // Whether a manager was taken shows only once it is known who that is.
+                let unread = managers.unread(
+                    submission
+                        .usernames()
+                        .iter()
+                        .filter_map(|name| declared.get(&fold(name)).map(|declared| declared.row)),
+                );
+                if !unread.is_empty() {
+                    match self.possible(Read::Managers(unread)) {
+                        Some(read) => return Some(read),
+                        None => continue,
+                    }
+                }
+            }
+            if let Some(read) = self.take(submission, next) {
                 return Some(read);
             }
         }

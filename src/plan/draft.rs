@@ -213,14 +213,22 @@ impl Draft {
                     News { reason: Some(reason), message: Some(message), job_id, live_state: None },
                 );
             }
-            Fate::Lost => {
+            Fate::Lost | Fate::Unanswered => {
+                let creates = settled.fate == Fate::Lost;
                 let failure = self.failure(&settled.username, &settled.hash);
                 let sends = failure.unknown_sends.unwrap_or(0) + 1;
                 failure.reason = reason::SUBMISSION_UNKNOWN.to_owned();
                 failure.unknown_sends = Some(sends);
-                failure.unknown_time.get_or_insert_with(|| request.intent_time.to_string());
+                if creates {
+                    failure.unknown_time.get_or_insert_with(|| request.intent_time.to_string());
+                }
                 failure.retry_time = (sends < 2).then(|| now.to_string());
-                let message = if sends < 2 { messages::UNKNOWN_ONCE } else { messages::SUBMISSION_UNKNOWN };
+                let message = match (creates, sends < 2) {
+                    (true, true) => messages::UNKNOWN_ONCE,
+                    (true, false) => messages::SUBMISSION_UNKNOWN,
+                    (false, true) => messages::UPDATE_UNKNOWN,
+                    (false, false) => messages::UPDATE_UNKNOWN_TWICE,
+                };
                 self.news.insert(
                     key,
                     News {

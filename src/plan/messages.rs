@@ -96,6 +96,10 @@ pub fn update_timed_out(job: &str) -> String {
 pub const UPDATE_UNKNOWN: &str =
     "a request with this user got no answer and the values are not there; sent again";
 
+/// The outcome of two updates is unknown and the user does not have their values.
+pub const UPDATE_UNKNOWN_TWICE: &str = "two requests with this user got no answer and the values are not there; \
+    check JumpCloud, then set annotation jumpcloud-operator.dev/retry-failed";
+
 /// The process may not write.
 pub const READ_ONLY: &str = "the operator runs with --read-only; users are waiting";
 
@@ -183,6 +187,7 @@ mod tests {
             (connection_missing("default"), "create it"),
             (newer_version(2), "upgrade"),
             (SUBMISSION_UNKNOWN.to_owned(), "retry-failed"),
+            (UPDATE_UNKNOWN_TWICE.to_owned(), "retry-failed"),
         ] {
             assert!(text.contains(advice), "{text}");
             assert!(!text.contains("  "), "{text}");

@@ -12,7 +12,6 @@ use super::applied::{Applied, How};
 use super::facts::{By, Facts, Live, Outcome, Read, UserKey};
 use super::identity::identity;
 use super::job;
-use super::messages;
 use super::policy::{Policy, after, before};
 use crate::api::submission::{Operation, Phase, Submission};
 use crate::api::user_status::reason;
@@ -87,6 +86,8 @@ pub enum Fate {
     },
     /// Two looks missed it after an unknown outcome.
     Lost,
+    /// Was ours before, and does not have the values of an update of unknown outcome.
+    Unanswered,
     /// The request was refused before anything happened; no attempt is used up.
     Released,
 }
@@ -128,7 +129,12 @@ impl Fate {
             Self::Created { applied, .. } | Self::Updated { applied, .. } => {
                 !matches!(applied.how, How::NotTaken(_))
             }
-            Self::Vanished | Self::Conflict | Self::Failed { .. } | Self::Lost | Self::Released => false,
+            Self::Vanished
+            | Self::Conflict
+            | Self::Failed { .. }
+            | Self::Lost
+            | Self::Unanswered
+            | Self::Released => false,
         }
     }
 }
@@ -204,18 +210,32 @@ impl Submission {
         }))
     }
 
-    /// An update sets values: once no byte of it can be sent any more it may be repeated, with the same
-    /// values. Others wait until it cannot come to pass any more.
+    /// An update sets values, and one that comes late sets them again. Once no byte of it can be sent any
+    /// more its users are looked at: who has the values needs nothing else. The rest waits until it cannot
+    /// come to pass any more, also for the same values: these could be edited and sent before it does.
     fn next_unknown_update(&self, context: &Context<'_>) -> Next {
         let same = self.usernames().iter().zip(&self.row_hashes).all(|(name, hash)| {
             context.declared.get(&fold(name)).is_some_and(|declared| declared.row.hash == *hash)
         });
-        let due = if same { self.expiry(context) } else { self.look_due(context) };
+        let early = same && self.look_time.is_none();
+        let due = if early { self.expiry(context) } else { self.look_due(context) };
         if context.now < due {
             return Next::Wait(due);
         }
         if let Some(next) = self.look(context, |look_at, _| look_at >= due) {
             return next;
+        }
+        let has_all = |(index, name): (usize, &String)| {
+            let user = self.owned(name, context);
+            user.is_none_or(|user| self.applied(index, user, context).how == How::Whole)
+        };
+        if early && context.now < self.look_due(context) && !self.usernames().iter().enumerate().all(has_all)
+        {
+            return Next::Replace(Box::new(Self {
+                phase: Phase::Unknown,
+                look_time: Some(context.now),
+                ..self.clone()
+            }));
         }
         Next::Settle(self.all(|index, name| {
             let Some(user) = self.owned(name, context) else { return Fate::Vanished };
@@ -223,12 +243,7 @@ impl Submission {
             match &applied.how {
                 How::Whole => Fate::Updated { id: user.id.clone(), live_state: user.state.clone(), applied },
                 _ if !same => Fate::Released,
-                How::Part | How::NotTaken(_) => Fate::Failed {
-                    reason: reason::SUBMISSION_UNKNOWN,
-                    message: messages::UPDATE_UNKNOWN.to_owned(),
-                    may_pass: true,
-                    may_appear: false,
-                },
+                How::Part | How::NotTaken(_) => Fate::Unanswered,
             }
         }))
     }

@@ -277,7 +277,11 @@ impl<'a> Pass<'a> {
             adopt: self.adopt,
             now: self.now,
         };
-        let groups = sorter.sort(&mut self.draft, &mut self.wakes);
+        let mut groups = sorter.sort(&mut self.draft, &mut self.wakes);
+        if !self.recorded && self.dissolve_empty(&groups) {
+            // Their users are anybody again, and count as outstanding.
+            groups = sorter.sort(&mut self.draft, &mut self.wakes);
+        }
         let outstanding = Outstanding {
             ready: groups.iter().map(Group::ready).sum(),
             later: groups.iter().map(|group| group.later).sum(),
@@ -290,9 +294,6 @@ impl<'a> Pass<'a> {
             return nothing();
         }
         if outstanding.ready == 0 {
-            if !self.recorded {
-                self.dissolve_empty(&groups);
-            }
             return nothing();
         }
         // Users that were settled in this draft need a look that is newer than their result.
@@ -378,11 +379,14 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Parts of refused requests whose users need no request any more.
-    fn dissolve_empty(&mut self, groups: &[Group<'_>]) {
+    /// Takes out parts of refused requests whose users need no request any more, or another one; whether
+    /// there were any.
+    fn dissolve_empty(&mut self, groups: &[Group<'_>]) -> bool {
+        let before = self.draft.status.submissions.len();
         for group in groups.iter().filter(|group| group.ready() == 0) {
             self.dissolve_half(group);
         }
+        self.draft.status.submissions.len() < before
     }
 
     /// Takes repairs down before they are made.

@@ -3,6 +3,8 @@
 //! A generator of its own (SplitMix64), so that a seed means the same history whatever versions the
 //! dependencies have.
 
+use crate::manifest::{ATTRIBUTES, FIELDS, Flaw};
+
 /// A seeded source of choices.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
@@ -42,5 +44,23 @@ impl Dice {
     /// One of them.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.index(from.len())]
+    }
+
+    /// What JumpCloud has against a new row.
+    pub fn flaw(&mut self) -> Flaw {
+        match self.between(0, 19) {
+            0 | 1 => Flaw::Invalid,
+            2 => Flaw::Poison,
+            _ => Flaw::None,
+        }
+    }
+
+    /// A field, or an attribute, that rows declare.
+    pub fn field(&mut self) -> String {
+        if self.chance(300) {
+            format!("attributes.{}", self.pick(&ATTRIBUTES))
+        } else {
+            self.pick(&FIELDS).to_owned()
+        }
     }
 }

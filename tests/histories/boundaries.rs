@@ -17,11 +17,14 @@ use crate::profile::named;
 use crate::world::Crash;
 
 /// Workloads of which every boundary is tried: the profile, how many, and what each must have in it.
-const WORKLOADS: [(&str, usize, fn(&History) -> bool); 4] =
+const WORKLOADS: [(&str, usize, Has); 4] =
     [("still", 8, any), ("edited", 3, updates), ("edited", 2, repairs), ("halved", 2, halves)];
 
 /// How far apart, in effects, the crashes of a pair are at most.
 const APART: u64 = 4;
+
+/// What a workload must have in it.
+type Has = fn(&History) -> bool;
 
 /// What people see of each user, and which users there are, with their fields but ids.
 type Result = (BTreeMap<String, (String, bool)>, BTreeMap<String, Map<String, Value>>);

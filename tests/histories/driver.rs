@@ -6,18 +6,15 @@
 use std::sync::Arc;
 
 use jumpcloud_operator::api::submission::Operation;
-use jumpcloud_operator::plan::facts::{
-    Connection, ConnectionFact, FailedRead, Outcome, Read, Repair, Repaired,
-};
+use jumpcloud_operator::plan::facts::{Connection, ConnectionFact, FailedRead, Outcome, Read};
 use jumpcloud_operator::plan::policy::{Policy, Writes, after};
 use jumpcloud_operator::plan::step::{Commit, Step};
-use jumpcloud_operator::users::row::fold;
 
 use crate::api_server::{Basis, Object};
 use crate::clock::{MINUTE, Ms, SECOND, moment, span};
 use crate::environment::Link;
 use crate::mutant::Mutant;
-use crate::network::{Fix, Order, Reply, Request};
+use crate::network::{Order, Reply, Request};
 use crate::process::{Pass, Waiting, Writing};
 use crate::world::{Event, World};
 
@@ -267,34 +264,8 @@ impl World {
         self.go_on(process, pass);
     }
 
-    /// Sets fields of one user; the write before has announced it.
-    fn repair(&mut self, process: usize, mut pass: Pass, repair: Repair) {
-        let fix = Arc::new(Fix {
-            uid: pass.object.uid,
-            version: pass.object.version,
-            repair,
-            organization: pass.organization.clone(),
-            sender: pass.sender.clone(),
-        });
-        pass.waiting = Waiting::Put(fix.clone());
-        self.await_answer(process, pass, Request::Put(fix));
-    }
-
-    /// Whatever went wrong may be tried again, unless JumpCloud refused the values.
-    fn repaired(&mut self, process: usize, mut pass: Pass, fix: &Fix, reply: Reply) {
-        let outcome = match reply {
-            Reply::Done => Repaired::Done,
-            Reply::Status(400 | 409 | 413 | 422, message) => Repaired::Refused { message },
-            _ => Repaired::NotNow,
-        };
-        let key = fold(&fix.repair.username);
-        pass.facts.users.remove(&key);
-        pass.facts.repaired.insert(key, outcome);
-        pass.facts.repairs.retain(|other| *other != fix.repair);
-        self.go_on(process, pass);
-    }
-
-    fn nonce(&mut self) -> String {
+    /// A nonce that no request has yet.
+    pub fn nonce(&mut self) -> String {
         match self.mutant {
             Some(Mutant::SameNonce) => "always-the-same".to_owned(),
             _ => format!("{:016x}", self.dice.number()),

@@ -24,6 +24,7 @@ mod mutant;
 mod network;
 mod process;
 mod profile;
+mod repair;
 mod trace;
 mod world;
 
@@ -126,7 +127,7 @@ fn replay() {
 }
 
 /// Wrong drivers: the profile that catches each, and the rules of which it breaks at least one.
-const WRONG: [(Mutant, &str, &[&str]); 24] = [
+const WRONG: [(Mutant, &str, &[&str]); 25] = [
     (Mutant::SkipSwap, "calm", &["I2"]),
     (Mutant::SendAgainOnUnknown, "lossy", &["I1", "I2"]),
     (Mutant::TimeoutIsRefusal, "lossy", &["I1", "I3"]),
@@ -144,6 +145,7 @@ const WRONG: [(Mutant, &str, &[&str]); 24] = [
     (Mutant::Restless, "calm", &["I4"]),
     (Mutant::HastyUpdate, "hasty", &["order"]),
     (Mutant::SendEverything, "updating", &["update"]),
+    (Mutant::LookAtAll, "updating", &["I8"]),
     (Mutant::ForgetAttributes, "editing", &["update"]),
     (Mutant::CorrectState, "editing", &["state"]),
     (Mutant::WholeHalves, "poisoned", &["I1", "halving"]),

@@ -209,10 +209,4 @@ impl Manifest {
         desired.problems.retain(|problem| !problem.message.starts_with("clear is not a field"));
         Arc::new(Spec { manifest: self.clone(), desired })
     }
-
-    /// The hash of a row that is, or was, part of it.
-    pub fn hash(&self, row: &Row) -> String {
-        let alone = Self { rows: vec![row.clone()], ..self.clone() };
-        alone.check().desired.rows[0].hash.clone()
-    }
 }

@@ -45,6 +45,8 @@ pub enum Mutant {
     HastyUpdate,
     /// Sends every declared field of a row that was edited.
     SendEverything,
+    /// Looks at every user, whether its row changed or not.
+    LookAtAll,
     /// Sends declared attributes alone.
     ForgetAttributes,
     /// Sets the declared state whenever it finds another one.
@@ -64,12 +66,15 @@ pub enum Mutant {
 impl Mutant {
     /// A status as this driver takes it to be.
     pub fn sees(self, status: &JumpCloudUserBatchStatus) -> Option<JumpCloudUserBatchStatus> {
-        if self != Self::CorrectState {
-            return None;
+        let mut seen = status.clone();
+        match self {
+            Self::CorrectState => seen.inventory.iter_mut().for_each(|entry| entry.state = None),
+            Self::LookAtAll if status.submissions.is_empty() => {
+                seen.inventory.iter_mut().for_each(|entry| entry.hash = String::new());
+            }
+            _ => return None,
         }
-        let mut status = status.clone();
-        status.inventory.iter_mut().for_each(|entry| entry.state = None);
-        Some(status)
+        Some(seen)
     }
 
     /// Users as this driver takes them to be, from what was found of them.

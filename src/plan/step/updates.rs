@@ -12,7 +12,7 @@ use crate::plan::facts::{By, Connection, ConnectionFact, Live, Notes, Outcome, R
 use crate::plan::fixtures::{accepted, at, intended, live, row};
 
 /// A list of ada alone, with these fields.
-fn list(fields: Value) -> Desired {
+fn list(fields: &Value) -> Desired {
     let mut ada = json!({"username": "ada", "email": "ada@example.com"});
     ada.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     desired(&serde_json::from_value(json!({"users": [ada], "retry": {"limit": 0}})).unwrap(), 1000)
@@ -44,7 +44,7 @@ fn ours(desired: &Desired) -> JumpCloudUserBatchStatus {
 }
 
 /// Ada with these fields besides name and address.
-fn ada(fields: Value) -> Live {
+fn ada(fields: &Value) -> Live {
     let mut user = live("ada");
     user.fields.extend(fields.as_object().unwrap().clone());
     user.state = user.fields.get("state").and_then(Value::as_str).map(str::to_owned);
@@ -99,10 +99,10 @@ fn finished() -> Option<Vec<Row>> {
 
 #[test]
 fn an_edit_that_is_taken_back_while_its_update_is_under_way_is_looked_at() {
-    let before = list(json!({"department": "A", "state": "Activated"}));
-    let edited = list(json!({"department": "B", "state": "Suspended"}));
+    let before = list(&json!({"department": "A", "state": "Activated"}));
+    let edited = list(&json!({"department": "B", "state": "Suspended"}));
     let mut facts = ready();
-    look(&mut facts, &ada(json!({"department": "A", "state": "ACTIVATED"})), at(0));
+    look(&mut facts, &ada(&json!({"department": "A", "state": "ACTIVATED"})), at(0));
     let intent = committed(decide(&edited, &ours(&before), &facts, at(0)));
     let nonce = intent.intent.unwrap().submission.nonce;
     let mut facts = ready();
@@ -110,7 +110,7 @@ fn an_edit_that_is_taken_back_while_its_update_is_under_way_is_looked_at() {
     let settled = committed(decide(&before, &intent.status, &facts, at(1))).status;
     let mut facts = ready();
     assert!(matches!(decide(&before, &settled, &facts, at(2)), Step::Read(Read::Users(_))));
-    look(&mut facts, &ada(json!({"department": "B", "state": "SUSPENDED"})), at(2));
+    look(&mut facts, &ada(&json!({"department": "B", "state": "SUSPENDED"})), at(2));
     let back = committed(decide(&before, &settled, &facts, at(2))).intent.unwrap();
     let body: Value = serde_json::from_slice(&back.payload).unwrap();
     assert_eq!(body, json!([{"id": "id-ada", "department": "A", "state": "ACTIVATED"}]));
@@ -118,7 +118,7 @@ fn an_edit_that_is_taken_back_while_its_update_is_under_way_is_looked_at() {
 
 #[test]
 fn a_manager_of_no_list_is_read_before_its_update_settles() {
-    let desired = list(json!({"manager": {"username": "grace"}}));
+    let desired = list(&json!({"manager": {"username": "grace"}}));
     let running = Submission {
         phase: Phase::Accepted,
         job_id: Some("j".to_owned()),
@@ -127,7 +127,7 @@ fn a_manager_of_no_list_is_read_before_its_update_settles() {
     };
     let mut facts = ready();
     facts.polled("j", finished(), 1, at(60));
-    look(&mut facts, &ada(json!({})), at(60));
+    look(&mut facts, &ada(&json!({})), at(60));
     let mut status = with(ours(&desired), vec![running]);
     status.inventory[0].hash = String::new();
     let Step::Read(Read::Managers(wanted)) = decide(&desired, &status, &facts, at(60)) else {
@@ -140,14 +140,14 @@ fn a_manager_of_no_list_is_read_before_its_update_settles() {
 
 #[test]
 fn a_user_that_is_created_again_has_no_state_from_before() {
-    let desired = list(json!({"state": "Suspended"}));
+    let desired = list(&json!({"state": "Suspended"}));
     let mut status = ours(&desired);
     "id-of-the-deleted".clone_into(&mut status.inventory[0].id);
     let mut job = accepted(&["ada"]);
     job.row_hashes = vec![desired.rows[0].hash.clone()];
     let mut facts = ready();
     facts.polled("j", finished(), 1, at(60));
-    crate::plan::fixtures::look(&mut facts, &["ada"], &[ada(json!({"state": "STAGED"}))], at(60));
+    crate::plan::fixtures::look(&mut facts, &["ada"], &[ada(&json!({"state": "STAGED"}))], at(60));
     let settled = committed(decide(&desired, &with(status, vec![job]), &facts, at(60))).status;
     assert_eq!(settled.inventory[0].id, "id-ada");
     assert_eq!(settled.failures[0].reason, reason::FIELD_NOT_TAKEN);
@@ -155,13 +155,13 @@ fn a_user_that_is_created_again_has_no_state_from_before() {
 
 #[test]
 fn an_update_without_an_answer_may_come_late_and_keeps_its_record_for_a_quarantine() {
-    let desired = list(json!({"department": "B"}));
+    let desired = list(&json!({"department": "B"}));
     let facts = |department: &str, second: i64| {
         let mut facts = ready();
         facts.notes.first_seen.insert("n".to_owned(), Duration::from_secs(3600));
         let sight = Submission { look_time: Some(at(30)), ..update(&desired) }.look_sight().unwrap();
         facts.notes.first_seen.insert(sight, Duration::from_secs(3600));
-        look(&mut facts, &ada(json!({"department": department})), at(second));
+        look(&mut facts, &ada(&json!({"department": department})), at(second));
         facts
     };
     let mut status = with(ours(&desired), vec![update(&desired)]);
@@ -176,7 +176,7 @@ fn an_update_without_an_answer_may_come_late_and_keeps_its_record_for_a_quaranti
 
 #[test]
 fn updates_without_an_answer_are_not_failed_attempts() {
-    let desired = list(json!({"department": "B"}));
+    let desired = list(&json!({"department": "B"}));
     let mut status = ours(&desired);
     status.inventory[0].hash = String::new();
     for (sends, again) in [(1, true), (2, false)] {
@@ -185,7 +185,7 @@ fn updates_without_an_answer_are_not_failed_attempts() {
         for sight in Recorded::Known(Box::new(asked.clone())).sights() {
             facts.notes.first_seen.insert(sight, Duration::from_secs(3600));
         }
-        look(&mut facts, &ada(json!({"department": "A"})), at(400));
+        look(&mut facts, &ada(&json!({"department": "A"})), at(400));
         status = committed(decide(&desired, &with(status, vec![asked]), &facts, at(400))).status;
         let failure = &status.failures[0];
         assert_eq!((failure.unknown_sends, failure.attempts), (Some(sends), 0));
@@ -195,7 +195,7 @@ fn updates_without_an_answer_are_not_failed_attempts() {
 
 #[test]
 fn halves_of_rows_that_were_edited_do_not_hide_what_is_left_to_do() {
-    let (old, new) = (list(json!({"department": "A"})), list(json!({"department": "B"})));
+    let (old, new) = (list(&json!({"department": "A"})), list(&json!({"department": "B"})));
     let half = update(&old).part(0, 1, 'a');
     let mut status = with(ours(&old), vec![half]);
     status.inventory[0].hash = String::new();

@@ -48,6 +48,7 @@ pub fn check(history: &History) -> Vec<Violation> {
         ("I4", quiet::check(history)),
         ("I5", truth::check(history)),
         ("I8", frugal::check(history)),
+        ("I8", frugal::needless_looks(history)),
         ("requested", requested::check(history)),
         ("heals", healed::check(history)),
         ("shape", shape::check(history)),

@@ -2,6 +2,7 @@
 //! changes, counts that add up, conditions by the rules of kstatus.
 
 use jumpcloud_operator::api::condition::find;
+use jumpcloud_operator::api::submission::Submission;
 use jumpcloud_operator::api::user_status::{JumpCloudUserBatchStatus, result};
 
 use super::fields::is_success;
@@ -81,7 +82,8 @@ fn problems(status: &JumpCloudUserBatchStatus) -> impl Iterator<Item = String> {
     let once = unique(status.inventory.iter().map(|entry| &entry.username).collect())
         && unique(status.inventory.iter().map(|entry| &entry.id).collect())
         && unique(status.failures.iter().map(|failure| &failure.username).collect());
-    let members = status.submissions.iter().filter_map(|record| record.known()).flat_map(|s| s.usernames());
+    let members =
+        status.submissions.iter().filter_map(|record| record.known()).flat_map(Submission::usernames);
     let in_one = unique(members.collect());
     let faults = [
         (table, "conditions are in no row of the table"),

@@ -20,6 +20,10 @@ pub fn check(history: &History) -> Vec<String> {
         .iter()
         .filter_map(|line| match line.result.as_str() {
             result::CREATED | result::UPDATED | result::UNCHANGED => wrongly_created(history, &object, line),
+            result::ADOPTED => {
+                let asked = history.world.environment.resolved.iter().any(|(_, how)| *how == "adopt");
+                (!asked).then(|| format!("{} is Adopted and nobody said so", line.username))
+            }
             result::FAILED | result::CONFLICT => wrongly_failed(history, &object, line),
             _ => None,
         })

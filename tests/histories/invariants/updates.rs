@@ -61,6 +61,9 @@ pub fn check(history: &History) -> Vec<String> {
         if !announced {
             found.push(format!("the repair of {username} was not announced"));
         }
+        if object.status.organization_id.as_ref() != Some(&fix.organization) {
+            found.push(format!("{username} was repaired in {}", fix.organization));
+        }
         if fix.sender.forbidden || object.spec.manifest.paused || !object.spec.desired.problems.is_empty() {
             found.push(format!("{username} was repaired although nothing may be written"));
         }
@@ -90,6 +93,17 @@ fn problems(history: &History, sent: &Sent<'_>, hash: Option<&String>) -> Vec<St
     let mut found = Vec::new();
     if hash.is_some_and(|hash| *hash != row.hash) {
         found.push(format!("{name}: the row is another one"));
+    }
+    // The intent itself empties the hash: what counts is the version that it was planned from.
+    let before =
+        history.versions(sent.object.uid).filter(|(_, other)| other.version < sent.object.version).last();
+    let applied = before.is_some_and(|(_, before)| {
+        let entries = &before.status.inventory;
+        failure(&before.status, sent.username).is_none_or(|failure| failure.hash != row.hash)
+            && entries.iter().any(|entry| entry.id == sent.id && entry.hash == row.hash)
+    });
+    if applied {
+        found.push(format!("{name}: the row had not changed"));
     }
     let ours = &sent.object.status.inventory;
     if !ours.iter().any(|entry| entry.id == sent.id && entry.username == sent.username) {

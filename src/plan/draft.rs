@@ -410,10 +410,13 @@ impl Draft {
     }
 
     /// Forgets failures of rows that are gone or changed; keeps what may prove a user ours.
-    pub fn forget_obsolete(&mut self, desired: &Desired) {
+    pub fn forget_obsolete(&mut self, desired: &Desired, now: Timestamp) {
         let rows: BTreeMap<String, &str> =
             desired.rows.iter().map(|row| (row.key(), row.hash.as_str())).collect();
         for failure in &mut self.status.failures {
+            if failure.repair_may_come(now).is_some() {
+                continue;
+            }
             if rows.get(&fold(&failure.username)).is_none_or(|hash| *hash != failure.hash) {
                 failure.attempts = 0;
                 failure.retry_time = None;
@@ -423,6 +426,7 @@ impl Draft {
         self.status.failures.retain(|failure| {
             rows.get(&fold(&failure.username)).is_some_and(|hash| *hash == failure.hash)
                 || failure.unknown_time.is_some()
+                || failure.repair_may_come(now).is_some()
         });
     }
 
@@ -444,14 +448,18 @@ impl Draft {
     }
 
     /// Acts on annotation retry-failed: everything that failed starts anew.
-    pub fn retry_failed(&mut self, value: &str) {
+    pub fn retry_failed(&mut self, value: &str, now: Timestamp) {
         for failure in &mut self.status.failures {
             failure.attempts = 0;
             failure.unknown_sends = None;
             failure.hash = String::new();
-            failure.retry_time = None;
+            if failure.repair_may_come(now).is_none() {
+                failure.retry_time = None;
+            }
         }
-        self.status.failures.retain(|failure| failure.unknown_time.is_some());
+        self.status
+            .failures
+            .retain(|failure| failure.unknown_time.is_some() || failure.repair_may_come(now).is_some());
         self.handled().retry_failed = Some(value.to_owned());
     }
 

@@ -43,7 +43,10 @@ pub enum Need {
         set: Map<String, Value>,
     },
     /// A repair came to nothing; it does not count.
-    RepairAgain,
+    RepairAgain {
+        /// Whether it may still come to pass.
+        may_come: bool,
+    },
     /// Ours, with all that the row declares: nothing is to be sent.
     Same {
         /// JumpCloud's id.
@@ -137,6 +140,12 @@ impl User<'_> {
         if self.in_flight {
             return Need::InFlight;
         }
+        // A repair that may still come to pass would put its values over those of a later edit.
+        if let Some(until) = self.failure.and_then(|failure| failure.repair_may_come(around.now))
+            && self.repaired.is_none()
+        {
+            return Need::Later(until);
+        }
         let failure = self.failure.filter(|f| f.hash == self.row.hash);
         if failure.is_none() && self.owned.is_some_and(|entry| entry.hash == self.row.hash) {
             return Need::Owned;
@@ -228,8 +237,8 @@ impl User<'_> {
     fn need_of_owned(&self, entry: &InventoryEntry, failure: Option<&Failure>, around: &Around<'_>) -> Need {
         match self.repaired {
             Some(Repaired::Refused { message }) => return refuse(reason::REJECTED, message.clone()),
-            Some(Repaired::NotNow) => return Need::RepairAgain,
-            Some(Repaired::Done) | None => {}
+            Some(Repaired::NotNow) => return Need::RepairAgain { may_come: false },
+            Some(Repaired::Done | Repaired::Unknown) | None => {}
         }
         let Some(look) = self.look else {
             return Need::Look(UserKey { username: self.row.username.clone(), by: By::Id(entry.id.clone()) });
@@ -263,8 +272,12 @@ impl User<'_> {
         let id = entry.id.clone();
         let tried = failure.filter(|f| f.reason == reason::FIELD_NOT_TAKEN).map_or(0, |f| f.attempts);
         let repaired = matches!(self.repaired, Some(Repaired::Done));
+        let unknown = matches!(self.repaired, Some(Repaired::Unknown));
         if left.is_empty() {
-            return Need::Same { id, live_state: user.state.clone(), repaired };
+            return Need::Same { id, live_state: user.state.clone(), repaired: repaired || unknown };
+        }
+        if unknown {
+            return Need::RepairAgain { may_come: true };
         }
         if repaired && tried >= 2 {
             return Need::NotTaken(left.fields);
@@ -339,6 +352,12 @@ impl Failure {
     #[must_use]
     pub fn retry_at(&self) -> Option<Timestamp> {
         self.retry_time.as_ref()?.parse().ok()
+    }
+
+    /// Until when a repair that was announced may come to pass, unless it has been by now.
+    #[must_use]
+    pub fn repair_may_come(&self, now: Timestamp) -> Option<Timestamp> {
+        self.retry_at().filter(|until| self.reason == reason::FIELD_NOT_TAKEN && *until > now)
     }
 
     /// Since when the user may have been made by a request of unknown outcome.

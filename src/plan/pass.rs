@@ -81,7 +81,7 @@ impl<'a> Pass<'a> {
             self.batch.status.last_handled.as_ref().and_then(|handled| handled.retry_failed.clone());
         if let Some(value) = self.batch.retry_failed.as_ref().filter(|value| Some(*value) != handled.as_ref())
         {
-            self.draft.retry_failed(value);
+            self.draft.retry_failed(value, self.now);
         }
         let resolve = self.batch.resolve.as_deref().filter(|value| Some(*value) != self.handled_resolve());
         if resolve == Some("abandon") {
@@ -97,7 +97,7 @@ impl<'a> Pass<'a> {
             if let Some(read) = self.follow(&obstacles) {
                 return Step::Read(read);
             }
-            self.draft.forget_obsolete(self.batch.desired);
+            self.draft.forget_obsolete(self.batch.desired, self.now);
             if self.batch.desired.problems.is_empty() && !self.batch.deleting {
                 self.let_go();
             }
@@ -391,7 +391,7 @@ impl<'a> Pass<'a> {
 
     /// Takes repairs down before they are made.
     fn announce_repairs(&mut self, groups: Vec<Group<'a>>) -> Vec<Repair> {
-        let until = after(self.now, self.policy.submit_timeout);
+        let until = after(after(self.now, self.policy.submit_timeout), self.policy.quarantine);
         let announced = groups.into_iter().flat_map(|group| group.repairs).take(REPAIRS);
         announced
             .map(|(row, repair)| {

@@ -209,9 +209,10 @@ impl<'a> Sorter<'a> {
             Need::Repair { id, set } => {
                 group.repairs.push((row, Repair { username: row.username.clone(), id, set }));
             }
-            Need::RepairAgain => {
-                let at = after(self.now, self.policy.poll_min)
-                    .max(self.facts.notes.throttled_until.unwrap_or(Timestamp::MIN));
+            Need::RepairAgain { may_come } => {
+                let wait = if may_come { self.policy.quarantine } else { self.policy.poll_min };
+                let at =
+                    after(self.now, wait).max(self.facts.notes.throttled_until.unwrap_or(Timestamp::MIN));
                 draft.repair_again(row, at);
                 wakes.push(at);
                 group.later += 1;

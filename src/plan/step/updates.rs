@@ -8,7 +8,9 @@ use super::*;
 use crate::api::submission::{Operation, Phase, Recorded, Submission};
 use crate::api::user_status::{InventoryEntry, reason};
 use crate::plan::desired::desired;
-use crate::plan::facts::{By, Connection, ConnectionFact, Live, Notes, Outcome, Row, UserKey, Word};
+use crate::plan::facts::{
+    By, Connection, ConnectionFact, Live, Notes, Outcome, Repaired, Row, UserKey, Word,
+};
 use crate::plan::fixtures::{accepted, at, intended, live, row};
 
 /// A list of ada alone, with these fields.
@@ -201,4 +203,28 @@ fn halves_of_rows_that_were_edited_do_not_hide_what_is_left_to_do() {
     status.inventory[0].hash = String::new();
     let next = decide(&new, &status, &ready(), at(60));
     assert!(matches!(next, Step::Read(Read::Users(_))), "{next:?}");
+}
+
+#[test]
+fn a_repair_without_an_answer_may_come_late_and_holds_later_edits_back() {
+    let of = |address: &str| list(&json!({"recoveryEmail": {"address": address}}));
+    let (first, edited) = (of("a@example.com"), of("b@example.com"));
+    let mut status = ours(&of("c@example.com"));
+    let mut facts = ready();
+    look(&mut facts, &ada(&json!({"recoveryEmail": {"address": "c@example.com"}})), at(0));
+    let announced = committed(decide(&first, &status, &facts, at(0)));
+    assert_eq!(announced.repairs.len(), 1);
+    // Nobody comes back from sending it.
+    status = announced.status;
+    let waits =
+        decide(&edited, &committed(decide(&edited, &status, &ready(), at(1))).status, &ready(), at(1));
+    assert!(matches!(waits, Step::Idle { wake_at: Some(time) } if time == at(320)), "{waits:?}");
+    // Or nobody answers.
+    let mut facts = ready();
+    facts.repaired.insert("ada".to_owned(), Repaired::Unknown);
+    look(&mut facts, &ada(&json!({"recoveryEmail": {"address": "c@example.com"}})), at(20));
+    let unknown = committed(decide(&first, &status, &facts, at(20))).status;
+    assert_eq!(unknown.failures[0].retry_at(), Some(at(320)));
+    let later = decide(&edited, &unknown, &ready(), at(321));
+    assert!(matches!(later, Step::Read(Read::Users(_))), "{later:?}");
 }

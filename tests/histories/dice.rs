@@ -60,7 +60,8 @@ impl Dice {
         if self.chance(300) {
             format!("attributes.{}", self.pick(&ATTRIBUTES))
         } else {
-            self.pick(&FIELDS).to_owned()
+            // What takes a request of its own deserves more than its share.
+            if self.chance(300) { "recoveryEmail".to_owned() } else { self.pick(&FIELDS).to_owned() }
         }
     }
 }

@@ -234,9 +234,9 @@ fn chaos(world: &mut World, dice: &mut Dice) {
     }
     for _ in 0..dice.between(0, profile.meddling) {
         let at = dice.between(0, end.min(5 * MINUTE));
-        let action = match dice.between(0, 6) {
+        let action = match dice.between(0, 7) {
             4 | 5 => Action::OthersEdit,
-            6 => Action::OthersState,
+            6 | 7 => Action::OthersState,
             0 => Action::OthersDelete,
             1 => Action::OthersCreate { username: true, email: true },
             2 => Action::OthersCreate { username: true, email: false },

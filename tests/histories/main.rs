@@ -127,7 +127,7 @@ fn replay() {
 }
 
 /// Wrong drivers: the profile that catches each, and the rules of which it breaks at least one.
-const WRONG: [(Mutant, &str, &[&str]); 25] = [
+const WRONG: [(Mutant, &str, &[&str]); 26] = [
     (Mutant::SkipSwap, "calm", &["I2"]),
     (Mutant::SendAgainOnUnknown, "lossy", &["I1", "I2"]),
     (Mutant::TimeoutIsRefusal, "lossy", &["I1", "I3"]),
@@ -147,11 +147,12 @@ const WRONG: [(Mutant, &str, &[&str]); 25] = [
     (Mutant::SendEverything, "updating", &["update"]),
     (Mutant::LookAtAll, "updating", &["I8"]),
     (Mutant::ForgetAttributes, "editing", &["update"]),
-    (Mutant::CorrectState, "editing", &["state"]),
+    (Mutant::CorrectState, "hasty", &["state"]),
     (Mutant::WholeHalves, "poisoned", &["I1", "halving"]),
     (Mutant::TrustRows, "odd", &["fields"]),
     (Mutant::IgnoreProtection, "editing", &["update"]),
     (Mutant::RepairUnannounced, "updating", &["update"]),
+    (Mutant::ForgetRepair, "hasty", &["order"]),
     (Mutant::ForgetRemoved, "updating", &["retained"]),
 ];
 

@@ -1,7 +1,7 @@
 //! Deliberately wrong drivers. Each breaks one rule of the protocol; the invariants must notice.
 
 use jumpcloud_operator::api::submission::{Recorded, Submission};
-use jumpcloud_operator::api::user_status::JumpCloudUserBatchStatus;
+use jumpcloud_operator::api::user_status::{JumpCloudUserBatchStatus, reason};
 use jumpcloud_operator::plan::facts::Live;
 use serde_json::json;
 
@@ -59,6 +59,8 @@ pub enum Mutant {
     IgnoreProtection,
     /// Repairs without having announced it.
     RepairUnannounced,
+    /// Forgets repairs that it has announced.
+    ForgetRepair,
     /// Forgets users that are off the list.
     ForgetRemoved,
 }
@@ -72,6 +74,7 @@ impl Mutant {
             Self::LookAtAll if status.submissions.is_empty() => {
                 seen.inventory.iter_mut().for_each(|entry| entry.hash = String::new());
             }
+            Self::ForgetRepair => seen.failures.retain(|failure| failure.reason != reason::FIELD_NOT_TAKEN),
             _ => return None,
         }
         Some(seen)

@@ -168,6 +168,8 @@ impl Fault {
                 Self::LostAfter,
                 Self::LostAfter,
                 Self::Late(dice.clone().between(1, DELAY - PATIENCE)),
+                Self::Late(dice.clone().between(1, DELAY - PATIENCE)),
+                Self::Late(dice.clone().between(1, DELAY - PATIENCE)),
                 Self::StatusBefore(429),
                 Self::StatusBefore(503),
                 Self::StatusAfter(500),

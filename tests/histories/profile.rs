@@ -248,7 +248,7 @@ pub const PROFILES: [Profile; 15] = [
         processes: 1,
         per_mille: Rates { posts: 500, ..QUIET },
         edits: 60,
-        meddling: 1,
+        meddling: 5,
         skew: false,
         disasters: false,
         users: 2,

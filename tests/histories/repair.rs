@@ -28,7 +28,8 @@ impl World {
         let outcome = match reply {
             Reply::Done => Repaired::Done,
             Reply::Status(400 | 409 | 413 | 422, message) => Repaired::Refused { message },
-            _ => Repaired::NotNow,
+            Reply::NotSent | Reply::Status(300..=499, _) => Repaired::NotNow,
+            _ => Repaired::Unknown,
         };
         let key = fold(&fix.repair.username);
         pass.facts.users.remove(&key);

@@ -187,11 +187,11 @@ impl User<'_> {
         if look.found.is_empty() {
             return self.creation(around);
         }
-        self.found(look, around)
+        self.found(look, around, messages::user_exists)
     }
 
-    /// A user that is not ours, or not under this name.
-    fn found(&self, look: &Look, around: &Around<'_>) -> Need {
+    /// A user that is not ours, or not under this name; what is said of one that cannot be taken.
+    fn found(&self, look: &Look, around: &Around<'_>, otherwise: fn(&str) -> String) -> Need {
         let before = look.found.iter().find_map(|user| around.names.get(user.id.as_str()));
         if let Some(before) = before {
             return refuse(reason::ALREADY_EXISTS, messages::renamed(&self.row.username, before));
@@ -215,9 +215,7 @@ impl User<'_> {
             (Some(user), Some(_)) if around.adopt => Some(take(user, Taken::Resolved)),
             _ => None,
         };
-        handed
-            .or_else(ours)
-            .unwrap_or_else(|| refuse(reason::ALREADY_EXISTS, messages::user_exists(&self.row.username)))
+        handed.or_else(ours).unwrap_or_else(|| refuse(reason::ALREADY_EXISTS, otherwise(&self.row.username)))
     }
 
     fn creation(&self, around: &Around<'_>) -> Need {
@@ -312,10 +310,8 @@ impl User<'_> {
         if look.found.is_empty() {
             return self.creation(around);
         }
-        match look.found.iter().find_map(|user| around.names.get(user.id.as_str())) {
-            Some(before) => refuse(reason::ALREADY_EXISTS, messages::renamed(&self.row.username, before)),
-            None => refuse(reason::ALREADY_EXISTS, messages::replaced(&self.row.username)),
-        }
+        // A request that was to create it anew may have done so.
+        self.found(look, around, messages::replaced)
     }
 
     fn look_by_names(&self, around: &Around<'_>) -> Need {

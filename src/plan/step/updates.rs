@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::submission::{Operation, Phase, Recorded, Submission};
-use crate::api::user_status::{InventoryEntry, reason};
+use crate::api::user_status::{Failure, InventoryEntry, reason};
 use crate::plan::desired::desired;
 use crate::plan::facts::{
     By, Connection, ConnectionFact, Live, Notes, Outcome, Repaired, Row, UserKey, Word,
@@ -227,4 +227,27 @@ fn a_repair_without_an_answer_may_come_late_and_holds_later_edits_back() {
     assert_eq!(unknown.failures[0].retry_at(), Some(at(320)));
     let later = decide(&edited, &unknown, &ready(), at(321));
     assert!(matches!(later, Step::Read(Read::Users(_))), "{later:?}");
+}
+
+#[test]
+fn a_user_that_was_deleted_and_created_again_by_a_failing_row_is_ours() {
+    let desired = list(&json!({}));
+    let mut status = ours(&desired);
+    "id-of-the-deleted".clone_into(&mut status.inventory[0].id);
+    status.failures.push(Failure {
+        username: "ada".to_owned(),
+        hash: desired.rows[0].hash.clone(),
+        reason: reason::REJECTED.to_owned(),
+        attempts: 1,
+        retry_time: Some(at(10).to_string()),
+        unknown_time: Some(at(0).to_string()),
+        ..Failure::default()
+    });
+    let mut facts = ready();
+    crate::plan::fixtures::look(&mut facts, &["ada"], &[ada(&json!({}))], at(60));
+    let taken = committed(decide(&desired, &status, &facts, at(60))).status;
+    assert_eq!(taken.inventory[0].id, "id-ada");
+    status.failures[0].unknown_time = None;
+    let refused = committed(decide(&desired, &status, &facts, at(60))).status;
+    assert_eq!(refused.failures[0].reason, reason::ALREADY_EXISTS);
 }

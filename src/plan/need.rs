@@ -76,6 +76,8 @@ pub enum Need {
     },
     /// To be sent again, later.
     Later(Timestamp),
+    /// A repair was announced, and may be on its way until then.
+    UnderRepair(Timestamp),
     /// The manager is still to be created.
     AwaitManager,
     /// Part of a request under way.
@@ -144,7 +146,7 @@ impl User<'_> {
         if let Some(until) = self.failure.and_then(|failure| failure.repair_may_come(around.now))
             && self.repaired.is_none()
         {
-            return Need::Later(until);
+            return Need::UnderRepair(until);
         }
         let failure = self.failure.filter(|f| f.hash == self.row.hash);
         if failure.is_none() && self.owned.is_some_and(|entry| entry.hash == self.row.hash) {

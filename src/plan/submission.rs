@@ -225,12 +225,7 @@ impl Submission {
         if let Some(next) = self.look(context, |look_at, _| look_at >= due) {
             return next;
         }
-        let has_all = |(index, name): (usize, &String)| {
-            let user = self.owned(name, context);
-            user.is_none_or(|user| self.applied(index, user, context).how == How::Whole)
-        };
-        if early && context.now < self.look_due(context) && !self.usernames().iter().enumerate().all(has_all)
-        {
+        if early && context.now < self.look_due(context) && !self.is_done(context) {
             return Next::Replace(Box::new(Self {
                 phase: Phase::Unknown,
                 look_time: Some(context.now),
@@ -246,6 +241,15 @@ impl Submission {
                 How::Part | How::NotTaken(_) => Fate::Unanswered,
             }
         }))
+    }
+
+    /// Whether every user of an update has its values, or is gone. A create tells by who is there.
+    pub(super) fn is_done(&self, context: &Context<'_>) -> bool {
+        self.operation == Operation::Create
+            || self.usernames().iter().enumerate().all(|(index, name)| {
+                let user = self.owned(name, context);
+                user.is_none_or(|user| self.applied(index, user, context).how == How::Whole)
+            })
     }
 
     /// When no byte of the request can be sent any more, by every clock.

@@ -56,6 +56,8 @@ pub struct Group<'a> {
     pub repairs: Vec<(&'a DesiredRow, Repair)>,
     /// Users that are sent again later, or wait for their manager.
     pub later: usize,
+    /// Users of an announced repair.
+    pub under_repair: usize,
 }
 
 impl Group<'_> {
@@ -215,7 +217,7 @@ impl<'a> Sorter<'a> {
                     after(self.now, wait).max(self.facts.notes.throttled_until.unwrap_or(Timestamp::MIN));
                 draft.repair_again(row, at);
                 wakes.push(at);
-                group.later += 1;
+                group.under_repair += 1;
             }
             Need::Same { id, live_state, repaired } => {
                 let before = draft.entry(&key, &row.username, &id);
@@ -251,6 +253,10 @@ impl<'a> Sorter<'a> {
             Need::Later(at) => {
                 group.later += 1;
                 wakes.push(at);
+            }
+            Need::UnderRepair(until) => {
+                group.under_repair += 1;
+                wakes.push(until);
             }
             Need::AwaitManager => group.later += 1,
             Need::InFlight | Need::Owned | Need::Held => {}

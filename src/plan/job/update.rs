@@ -57,6 +57,8 @@ pub(super) fn settle(
                 may_pass: true,
                 may_appear: false,
             },
+            // Nobody said that it was done: the values are not refused, they may only be missing yet.
+            Said::Open | Said::Nothing if matches!(applied.how, How::NotTaken(_)) => Fate::Unanswered,
             Said::Open | Said::Nothing => updated(),
         }
     })

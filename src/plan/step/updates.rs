@@ -251,3 +251,28 @@ fn a_user_that_was_deleted_and_created_again_by_a_failing_row_is_ours() {
     let refused = committed(decide(&desired, &status, &facts, at(60))).status;
     assert_eq!(refused.failures[0].reason, reason::ALREADY_EXISTS);
 }
+
+#[test]
+fn an_update_whose_results_are_gone_may_still_run() {
+    let desired = list(&json!({"department": "B"}));
+    let running = Submission {
+        phase: Phase::Accepted,
+        job_id: Some("j".to_owned()),
+        accept_time: Some(at(1)),
+        ..update(&desired)
+    };
+    let mut status = with(ours(&desired), vec![running]);
+    status.inventory[0].hash = String::new();
+    let facts = |department: &str, second: i64| {
+        let mut facts = ready();
+        facts.polled("j", None, 1, at(second));
+        look(&mut facts, &ada(&json!({"department": department})), at(second));
+        facts
+    };
+    let waits = committed(decide(&desired, &status, &facts("A", 60), at(60))).status;
+    assert_eq!(waits.submissions, status.submissions);
+    let given_up = committed(decide(&desired, &status, &facts("A", 302), at(302))).status;
+    assert_eq!(given_up.failures[0].reason, reason::SUBMISSION_UNKNOWN, "nobody said that it was refused");
+    let done = committed(decide(&desired, &status, &facts("B", 60), at(60))).status;
+    assert!(done.submissions.is_empty() && done.failures.is_empty());
+}

@@ -4,6 +4,7 @@
 use jumpcloud_operator::api::submission::Operation;
 
 use super::record;
+use crate::clock::MINUTE;
 use crate::history::History;
 use crate::jumpcloud::JobRow;
 
@@ -70,7 +71,7 @@ pub fn looked_first(history: &History) -> Vec<String> {
                 let about = if update { &look.ids } else { &look.missed };
                 since <= look.at && look.at <= post.at && about.contains(member)
             });
-            if !looked && !history.lost_since(post.uid, since) {
+            if !looked && !history.lost_since(post.uid, since.saturating_sub(MINUTE)) {
                 found.push(format!("{member} was sent in {} without a look before", post.nonce));
             }
         }

@@ -87,7 +87,10 @@ fn wrongly_failed(history: &History, object: &Object, line: &UserStatus) -> Opti
         return Some(format!("{word} and our job created it {why}"));
     }
     if line.result == result::CONFLICT {
-        let other = users.iter().any(|user| user.username == row.username || user.email == email);
+        // Or had it when it was said: conflicts wait for a person.
+        let had = |user: &User| user.changes_of("email").any(|change| change.before["email"] == email);
+        let other =
+            users.iter().any(|user| user.username == row.username || user.email == email || had(user));
         return (!other).then(|| format!("{word} and nobody else has it"));
     }
     if line.reason.as_deref() == Some(reason::REJECTED) {

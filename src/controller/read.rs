@@ -96,7 +96,19 @@ pub async fn repair(client: &JumpCloud, repair: &Repair) -> Repaired {
         }
         Err(error) => {
             tracing::warn!(%error, "a user could not be repaired; it is tried again");
-            Repaired::NotNow
+            match &error {
+                Error::Throttled { .. }
+                | Error::Connect { .. }
+                | Error::Expired
+                | Error::InvalidId
+                | Error::Token { .. } => Repaired::NotNow,
+                Error::Status { status: 300..=499, .. } => Repaired::NotNow,
+                Error::Timeout
+                | Error::Interrupted { .. }
+                | Error::Status { .. }
+                | Error::TooLarge { .. }
+                | Error::Decode { .. } => Repaired::Unknown,
+            }
         }
     }
 }

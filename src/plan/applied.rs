@@ -2,7 +2,7 @@
 
 use super::facts::Live;
 use super::submission::Context;
-use crate::api::submission::Submission;
+use crate::api::submission::{Operation, Submission};
 use crate::users::compare::{Purpose, Wanted, difference};
 use crate::users::row::fold;
 
@@ -35,19 +35,23 @@ impl Submission {
     pub(super) fn applied(&self, index: usize, user: &Live, context: &Context<'_>) -> Applied {
         let name = self.usernames().get(index).map(|name| fold(name)).unwrap_or_default();
         let Some(declared) = context.declared.get(&name) else { return Applied::default() };
-        let before = declared.applied_state.map(str::to_owned);
+        // Whoever was created just now has no state from before: that was another user of the name.
+        let applied_state = declared.applied_state.filter(|_| self.operation == Operation::Update);
+        let before = applied_state.map(str::to_owned);
         if self.row_hashes.get(index) != Some(&declared.row.hash) {
             return Applied { how: How::Part, state: before };
         }
         let wanted = Wanted {
             row: declared.row,
             manager: declared.manager.as_deref(),
-            applied_state: declared.applied_state,
+            applied_state,
             purpose: Purpose::Verify,
         };
         let left = difference(&wanted, &user.fields);
         let state = if left.has_state() { before } else { declared.row.declared_state() };
         let incomplete = self.incomplete.iter().any(|other| fold(other) == name);
+        // Whose manager is not known is not compared in full.
+        let incomplete = incomplete || (declared.row.manager().is_some() && declared.manager.is_none());
         let how = if left.is_empty() && !incomplete {
             How::Whole
         } else if incomplete {

@@ -115,6 +115,21 @@ impl Draft {
         }
     }
 
+    /// Takes down that a user that is ours is about to be changed: from now on it may have something of
+    /// the row, whatever is declared later. Only a look tells what.
+    pub fn begin_change(&mut self, username: &str, sets_state: bool) {
+        let key = fold(username);
+        if let Some(entry) = self.status.inventory.iter_mut().find(|entry| fold(&entry.username) == key) {
+            if !entry.hash.is_empty() {
+                entry.hash = String::new();
+                entry.result = Some(result::UPDATED.to_owned());
+            }
+            if sets_state {
+                entry.state = None;
+            }
+        }
+    }
+
     /// Dissolves a request into the results of its users.
     pub fn settle(&mut self, request: &Submission, results: &[Settled], desired: &Desired, now: Timestamp) {
         self.status.submissions.retain(|record| record.nonce() != Some(&request.nonce));
@@ -217,7 +232,7 @@ impl Draft {
                     News { reason: Some(reason), message: Some(message), job_id, live_state: None },
                 );
             }
-            Fate::Lost => {
+            Fate::Lost | Fate::Unanswered => {
                 let failure = self.failure(&settled.username, &settled.hash);
                 let sends = failure.unknown_sends.unwrap_or(0) + 1;
                 failure.reason = reason::SUBMISSION_UNKNOWN.to_owned();
@@ -326,7 +341,8 @@ impl Draft {
 
     /// Takes down that a user is about to be repaired by a request of its own, before it is sent. Until
     /// `until` its outcome is open.
-    pub fn repairing(&mut self, row: &DesiredRow, until: Timestamp) {
+    pub fn repairing(&mut self, row: &DesiredRow, sets_state: bool, until: Timestamp) {
+        self.begin_change(&row.username, sets_state);
         let failure = self.failure(&row.username, &row.hash);
         if failure.reason != reason::FIELD_NOT_TAKEN {
             failure.attempts = 0;
@@ -420,10 +436,13 @@ impl Draft {
     }
 
     /// Forgets failures of rows that are gone or changed; keeps what may prove a user ours.
-    pub fn forget_obsolete(&mut self, desired: &Desired) {
+    pub fn forget_obsolete(&mut self, desired: &Desired, now: Timestamp) {
         let rows: BTreeMap<String, &str> =
             desired.rows.iter().map(|row| (row.key(), row.hash.as_str())).collect();
         for failure in &mut self.status.failures {
+            if failure.repair_may_come(now).is_some() {
+                continue;
+            }
             if rows.get(&fold(&failure.username)).is_none_or(|hash| *hash != failure.hash) {
                 failure.attempts = 0;
                 failure.retry_time = None;
@@ -433,6 +452,7 @@ impl Draft {
         self.status.failures.retain(|failure| {
             rows.get(&fold(&failure.username)).is_some_and(|hash| *hash == failure.hash)
                 || failure.unknown_time.is_some()
+                || failure.repair_may_come(now).is_some()
         });
     }
 
@@ -454,14 +474,18 @@ impl Draft {
     }
 
     /// Acts on annotation retry-failed: everything that failed starts anew.
-    pub fn retry_failed(&mut self, value: &str) {
+    pub fn retry_failed(&mut self, value: &str, now: Timestamp) {
         for failure in &mut self.status.failures {
             failure.attempts = 0;
             failure.unknown_sends = None;
             failure.hash = String::new();
-            failure.retry_time = None;
+            if failure.repair_may_come(now).is_none() {
+                failure.retry_time = None;
+            }
         }
-        self.status.failures.retain(|failure| failure.unknown_time.is_some());
+        self.status
+            .failures
+            .retain(|failure| failure.unknown_time.is_some() || failure.repair_may_come(now).is_some());
         self.handled().retry_failed = Some(value.to_owned());
     }
 

@@ -141,8 +141,10 @@ pub enum Repaired {
         /// JumpCloud's message, not yet cleaned.
         message: String,
     },
-    /// It did not come to pass, or nobody knows.
+    /// It did not come to pass.
     NotNow,
+    /// Nobody knows: it may still come to pass.
+    Unknown,
 }
 
 /// A read that failed.

@@ -97,6 +97,11 @@ pub(super) fn next(job: &Submission, job_id: &str, accepted: Timestamp, context:
         return next;
     }
     let ended = Ended { complete, quiet, gone, overdue };
+    if gone && context.now < after(accepted, context.policy.quarantine).min(deadline) && !job.is_done(context)
+    {
+        // Only its results are gone: an update may still run, and would overtake the next one.
+        return Next::Wait(due);
+    }
     match job.operation {
         Operation::Create => {
             settle(job, job_id, &reading, &ended, context).map_or(Next::Wait(due), Next::Settle)

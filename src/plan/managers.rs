@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::Facts;
+use super::facts::{Facts, LOOK_UP};
 use crate::api::user_status::InventoryEntry;
 use crate::users::row::{DesiredRow, ManagerRef, fold};
 
@@ -80,6 +80,21 @@ impl<'a> Managers<'a> {
             Some(Manager::Known(id)) => Some(id),
             _ => None,
         }
+    }
+
+    /// Managers of these rows that are to be looked up, as many as one search holds.
+    #[must_use]
+    pub fn unread<'r>(&self, rows: impl Iterator<Item = &'r DesiredRow>) -> Vec<ManagerRef> {
+        let mut unread: Vec<ManagerRef> = rows
+            .filter_map(|row| match self.of(row) {
+                Some(Manager::Unread(reference)) => Some(reference),
+                _ => None,
+            })
+            .collect();
+        unread.sort();
+        unread.dedup();
+        unread.truncate(LOOK_UP);
+        unread
     }
 
     fn key(&self, reference: &ManagerRef) -> Option<String> {

@@ -93,12 +93,6 @@ pub fn update_timed_out(job: &str) -> String {
     format!("job {job} did not end within jobTimeout and the user does not have the declared values")
 }
 
-/// An update job that ended without a word about this user.
-#[must_use]
-pub fn update_unreported(job: &str) -> String {
-    format!("job {job} did not report this user, and the user does not have the declared values")
-}
-
 /// The process may not write.
 pub const READ_ONLY: &str = "the operator runs with --read-only; users are waiting";
 
@@ -202,6 +196,7 @@ mod tests {
             (connection_missing("default"), "create it"),
             (newer_version(2), "upgrade"),
             (SUBMISSION_UNKNOWN.to_owned(), "retry-failed"),
+            (unknown(Operation::Update, false).to_owned(), "retry-failed"),
         ] {
             assert!(text.contains(advice), "{text}");
             assert!(!text.contains("  "), "{text}");

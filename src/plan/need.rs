@@ -45,7 +45,10 @@ pub enum Need {
         set: Map<String, Value>,
     },
     /// A repair came to nothing; it does not count.
-    RepairAgain,
+    RepairAgain {
+        /// Whether it may still come to pass.
+        may_come: bool,
+    },
     /// Ours, with all that the row declares: nothing is to be sent.
     Same {
         /// JumpCloud's id.
@@ -77,6 +80,8 @@ pub enum Need {
     Later(Timestamp),
     /// Another user's request comes first: its manager's, or that of a user whose address it declares.
     AwaitOther,
+    /// A repair was announced, and may be on its way until then.
+    UnderRepair(Timestamp),
     /// Part of a request under way.
     InFlight,
     /// Ours, as declared.
@@ -141,6 +146,12 @@ impl User<'_> {
         if self.in_flight {
             return Need::InFlight;
         }
+        // A repair that may still come to pass would put its values over those of a later edit.
+        if let Some(until) = self.failure.and_then(|failure| failure.repair_may_come(around.now))
+            && self.repaired.is_none()
+        {
+            return Need::UnderRepair(until);
+        }
         let failure = self.failure.filter(|f| f.hash == self.row.hash);
         if failure.is_none() && self.owned.is_some_and(|entry| entry.hash == self.row.hash) {
             return Need::Owned;
@@ -183,11 +194,11 @@ impl User<'_> {
         if look.found.is_empty() {
             return self.creation(around);
         }
-        self.found(look, around)
+        self.found(look, around, messages::user_exists)
     }
 
-    /// A user that is not ours, or not under this name.
-    fn found(&self, look: &Look, around: &Around<'_>) -> Need {
+    /// A user that is not ours, or not under this name; what is said of one that cannot be taken.
+    fn found(&self, look: &Look, around: &Around<'_>, otherwise: fn(&str) -> String) -> Need {
         let before = look.found.iter().find_map(|user| around.names.get(user.id.as_str()));
         if let Some(before) = before {
             return refuse(reason::ALREADY_EXISTS, messages::renamed(&self.row.username, before));
@@ -216,9 +227,7 @@ impl User<'_> {
             (Some(user), Some(_)) if around.adopt => Some(take(user, Taken::Resolved)),
             _ => None,
         };
-        handed
-            .or_else(ours)
-            .unwrap_or_else(|| refuse(reason::ALREADY_EXISTS, messages::user_exists(&self.row.username)))
+        handed.or_else(ours).unwrap_or_else(|| refuse(reason::ALREADY_EXISTS, otherwise(&self.row.username)))
     }
 
     fn creation(&self, around: &Around<'_>) -> Need {
@@ -238,8 +247,8 @@ impl User<'_> {
     fn need_of_owned(&self, entry: &InventoryEntry, failure: Option<&Failure>, around: &Around<'_>) -> Need {
         match self.repaired {
             Some(Repaired::Refused { message }) => return refuse(reason::REJECTED, message.clone()),
-            Some(Repaired::NotNow) => return Need::RepairAgain,
-            Some(Repaired::Done) | None => {}
+            Some(Repaired::NotNow) => return Need::RepairAgain { may_come: false },
+            Some(Repaired::Done | Repaired::Unknown) | None => {}
         }
         let Some(look) = self.look else {
             return Need::Look(UserKey { username: self.row.username.clone(), by: By::Id(entry.id.clone()) });
@@ -273,8 +282,13 @@ impl User<'_> {
         let id = entry.id.clone();
         let tried = failure.filter(|f| f.reason == reason::FIELD_NOT_TAKEN).map_or(0, |f| f.attempts);
         let repaired = matches!(self.repaired, Some(Repaired::Done));
+        let unknown = matches!(self.repaired, Some(Repaired::Unknown));
         if left.is_empty() {
-            return Need::Same { id, live_state: user.state.clone(), sent: repaired || failure.is_some() };
+            let sent = repaired || unknown || failure.is_some();
+            return Need::Same { id, live_state: user.state.clone(), sent };
+        }
+        if unknown {
+            return Need::RepairAgain { may_come: true };
         }
         if repaired && tried >= 2 {
             return Need::NotTaken(left.fields);
@@ -311,10 +325,8 @@ impl User<'_> {
         if look.found.is_empty() {
             return self.creation(around);
         }
-        match look.found.iter().find_map(|user| around.names.get(user.id.as_str())) {
-            Some(before) => refuse(reason::ALREADY_EXISTS, messages::renamed(&self.row.username, before)),
-            None => refuse(reason::ALREADY_EXISTS, messages::replaced(&self.row.username)),
-        }
+        // A request that was to create it anew may have done so.
+        self.found(look, around, messages::replaced)
     }
 
     fn look_by_names(&self, around: &Around<'_>) -> Need {
@@ -351,6 +363,12 @@ impl Failure {
     #[must_use]
     pub fn retry_at(&self) -> Option<Timestamp> {
         self.retry_time.as_ref()?.parse().ok()
+    }
+
+    /// Until when a repair that was announced may come to pass, unless it has been by now.
+    #[must_use]
+    pub fn repair_may_come(&self, now: Timestamp) -> Option<Timestamp> {
+        self.retry_at().filter(|until| self.reason == reason::FIELD_NOT_TAKEN && *until > now)
     }
 
     /// Since when the user may have been made by a request of unknown outcome.

@@ -81,7 +81,7 @@ impl<'a> Pass<'a> {
             self.batch.status.last_handled.as_ref().and_then(|handled| handled.retry_failed.clone());
         if let Some(value) = self.batch.retry_failed.as_ref().filter(|value| Some(*value) != handled.as_ref())
         {
-            self.draft.retry_failed(value);
+            self.draft.retry_failed(value, self.now);
         }
         let resolve = self.batch.resolve.as_deref().filter(|value| Some(*value) != self.handled_resolve());
         if resolve == Some("abandon") {
@@ -97,7 +97,7 @@ impl<'a> Pass<'a> {
             if let Some(read) = self.follow(&obstacles) {
                 return Step::Read(read);
             }
-            self.draft.forget_obsolete(self.batch.desired);
+            self.draft.forget_obsolete(self.batch.desired, self.now);
             if self.batch.desired.problems.is_empty() && !self.batch.deleting {
                 self.let_go();
             }
@@ -222,7 +222,23 @@ impl<'a> Pass<'a> {
                 urgent: self.urgent,
                 now: self.now,
             };
-            if let Some(read) = self.take(submission, submission.next(&context)) {
+            let next = submission.next(&context);
+            if matches!(next, Next::Settle(_)) {
+                // Whether a manager was taken shows only once it is known who that is.
+                let unread = managers.unread(
+                    submission
+                        .usernames()
+                        .iter()
+                        .filter_map(|name| declared.get(&fold(name)).map(|declared| declared.row)),
+                );
+                if !unread.is_empty() {
+                    match self.possible(Read::Managers(unread)) {
+                        Some(read) => return Some(read),
+                        None => continue,
+                    }
+                }
+            }
+            if let Some(read) = self.take(submission, next) {
                 return Some(read);
             }
         }
@@ -260,10 +276,15 @@ impl<'a> Pass<'a> {
             adopt: self.adopt,
             now: self.now,
         };
-        let groups = sorter.sort(&mut self.draft, &mut self.wakes);
+        let mut groups = sorter.sort(&mut self.draft, &mut self.wakes);
+        if !self.recorded && self.dissolve_empty(&groups) {
+            // Their users are anybody again, and count as outstanding.
+            groups = sorter.sort(&mut self.draft, &mut self.wakes);
+        }
         let outstanding = Outstanding {
             ready: groups.iter().map(Group::ready).sum(),
             later: groups.iter().map(|group| group.later).sum(),
+            under_repair: groups.iter().map(|group| group.under_repair).sum(),
         };
         let unseen = groups.iter().any(|group| group.unseen() > 0);
         let nothing =
@@ -273,9 +294,6 @@ impl<'a> Pass<'a> {
             return nothing();
         }
         if outstanding.ready == 0 {
-            if !self.recorded {
-                self.dissolve_empty(&groups);
-            }
             return nothing();
         }
         // Users that were settled in this draft need a look that is newer than their result.
@@ -341,6 +359,11 @@ impl<'a> Pass<'a> {
         let organization = connection.organization.clone();
         let intent = Intent::of(self.batch, self.facts, self.policy, &body, organization, self.now);
         self.draft.intend(&intent.submission);
+        if let Body::Update(changes) = &body {
+            for change in changes {
+                self.draft.begin_change(&change.row.username, change.set.contains_key("state"));
+            }
+        }
         Some(Wanted::Send(Box::new(intent)))
     }
 
@@ -350,20 +373,23 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Parts of refused requests whose users need no request any more.
-    fn dissolve_empty(&mut self, groups: &[Group<'_>]) {
+    /// Takes out parts of refused requests whose users need no request any more, or another one; whether
+    /// there were any.
+    fn dissolve_empty(&mut self, groups: &[Group<'_>]) -> bool {
+        let before = self.draft.status.submissions.len();
         for group in groups.iter().filter(|group| group.ready() == 0) {
             self.dissolve_half(group);
         }
+        self.draft.status.submissions.len() < before
     }
 
     /// Takes repairs down before they are made.
     fn announce_repairs(&mut self, groups: Vec<Group<'a>>) -> Vec<Repair> {
-        let until = after(self.now, self.policy.submit_timeout);
+        let until = after(after(self.now, self.policy.submit_timeout), self.policy.quarantine);
         let announced = groups.into_iter().flat_map(|group| group.repairs).take(REPAIRS);
         announced
             .map(|(row, repair)| {
-                self.draft.repairing(row, until);
+                self.draft.repairing(row, repair.set.contains_key("state"), until);
                 repair
             })
             .collect()

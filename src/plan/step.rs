@@ -84,3 +84,5 @@ pub fn plan(batch: &Batch<'_>, facts: &Facts, policy: &Policy, now: Timestamp) -
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod updates;

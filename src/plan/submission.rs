@@ -92,8 +92,10 @@ pub enum Fate {
         /// Whether the user may still appear because of this request.
         may_appear: bool,
     },
-    /// The outcome stays unknown: two looks missed the user, or it does not have the values of an update.
+    /// Two looks missed it after an unknown outcome.
     Lost,
+    /// Was ours before, and does not have the values of an update of unknown outcome.
+    Unanswered,
     /// The request was refused before anything happened; no attempt is used up.
     Released,
 }
@@ -140,6 +142,7 @@ impl Fate {
             | Self::Elsewhere { .. }
             | Self::Failed { .. }
             | Self::Lost
+            | Self::Unanswered
             | Self::Released => false,
         }
     }
@@ -222,18 +225,27 @@ impl Submission {
         }))
     }
 
-    /// An update sets values: once no byte of it can be sent any more it may be repeated, with the same
-    /// values. Others wait until it cannot come to pass any more.
+    /// An update sets values, and one that comes late sets them again. Once no byte of it can be sent any
+    /// more its users are looked at: who has the values needs nothing else. The rest waits until it cannot
+    /// come to pass any more, also for the same values: these could be edited and sent before it does.
     fn next_unknown_update(&self, context: &Context<'_>) -> Next {
         let same = self.usernames().iter().zip(&self.row_hashes).all(|(name, hash)| {
             context.declared.get(&fold(name)).is_some_and(|declared| declared.row.hash == *hash)
         });
-        let due = if same { self.expiry(context) } else { self.look_due(context) };
+        let early = same && self.look_time.is_none();
+        let due = if early { self.expiry(context) } else { self.look_due(context) };
         if context.now < due {
             return Next::Wait(due);
         }
         if let Some(next) = self.look(context, |look_at, _| look_at >= due) {
             return next;
+        }
+        if early && context.now < self.look_due(context) && !self.is_done(context) {
+            return Next::Replace(Box::new(Self {
+                phase: Phase::Unknown,
+                look_time: Some(context.now),
+                ..self.clone()
+            }));
         }
         Next::Settle(self.all(|index, name| {
             let Some(user) = self.owned(name, context) else { return Fate::Vanished };
@@ -241,9 +253,18 @@ impl Submission {
             match &applied.how {
                 How::Whole => Fate::Updated { id: user.id.clone(), live_state: user.state.clone(), applied },
                 _ if !same => Fate::Released,
-                How::Part | How::AllButSingle | How::NotTaken(_) => Fate::Lost,
+                How::Part | How::AllButSingle | How::NotTaken(_) => Fate::Unanswered,
             }
         }))
+    }
+
+    /// Whether every user of an update has its values, or is gone. A create tells by who is there.
+    pub(super) fn is_done(&self, context: &Context<'_>) -> bool {
+        self.operation == Operation::Create
+            || self.usernames().iter().enumerate().all(|(index, name)| {
+                let user = self.owned(name, context);
+                user.is_none_or(|user| self.applied(index, user, context).how == How::Whole)
+            })
     }
 
     /// When no byte of the request can be sent any more, by every clock.

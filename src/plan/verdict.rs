@@ -43,6 +43,9 @@ pub struct Outstanding {
     pub ready: usize,
     /// Users that are sent again later.
     pub later: usize,
+    /// Users of an announced repair: shown as work, so that whoever looks on meanwhile, with whatever
+    /// clock, has nothing to write.
+    pub under_repair: usize,
 }
 
 /// The verdict.
@@ -61,7 +64,7 @@ pub fn verdict(
     // A part of a refused request is still to be sent: nothing is under way yet.
     let under_way = |record: &Recorded| record.known().is_none_or(|s| s.phase != Phase::Rejected);
     let in_flight = status.submissions.iter().any(under_way);
-    let left = outstanding.ready + outstanding.later > 0;
+    let left = outstanding.ready + outstanding.later + outstanding.under_repair > 0;
     if in_flight || left {
         if let (Some(theirs), Some(ours)) = (&obstacles.other_organization, &status.organization_id) {
             return stalled(Reason::OrgMismatch, messages::org_mismatch(theirs, ours));
@@ -109,7 +112,7 @@ pub fn verdict(
                 "JumpCloud asks for fewer requests; users are waiting".to_owned(),
             );
         }
-        if outstanding.ready > 0 {
+        if outstanding.ready + outstanding.under_repair > 0 {
             return Verdict::new(Standing::Working, Reason::Progressing, SENDING);
         }
         return waiting(
@@ -186,7 +189,7 @@ mod tests {
     fn trouble_does_not_hide_what_a_person_can_do() {
         let status = JumpCloudUserBatchStatus::default();
         let desired = declared(&["ada"]);
-        let outstanding = Outstanding { ready: 1, later: 0 };
+        let outstanding = Outstanding { ready: 1, ..Outstanding::default() };
         let trouble = Obstacles { trouble: Some("503".to_owned()), ..Obstacles::default() };
         let reason = |obstacles: &Obstacles| verdict(&status, &desired, obstacles, outstanding).reason;
         assert_eq!(reason(&trouble), Reason::Retrying);

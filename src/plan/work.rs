@@ -58,6 +58,8 @@ pub struct Group<'a> {
     pub taken: usize,
     /// Users that are sent again later, or wait for their manager.
     pub later: usize,
+    /// Users of an announced repair.
+    pub under_repair: usize,
 }
 
 impl Group<'_> {
@@ -213,12 +215,13 @@ impl<'a> Sorter<'a> {
             Need::Repair { id, set } => {
                 group.repairs.push((row, Repair { username: row.username.clone(), id, set }));
             }
-            Need::RepairAgain => {
-                let at = after(self.now, self.policy.poll_min)
-                    .max(self.facts.notes.throttled_until.unwrap_or(Timestamp::MIN));
+            Need::RepairAgain { may_come } => {
+                let wait = if may_come { self.policy.quarantine } else { self.policy.poll_min };
+                let at =
+                    after(self.now, wait).max(self.facts.notes.throttled_until.unwrap_or(Timestamp::MIN));
                 draft.repair_again(row, at);
                 wakes.push(at);
-                group.later += 1;
+                group.under_repair += 1;
             }
             Need::Same { id, live_state, sent } => {
                 let before = draft.entry(&key, &row.username, &id);
@@ -256,6 +259,10 @@ impl<'a> Sorter<'a> {
                 wakes.push(at);
             }
             Need::AwaitOther => group.later += 1,
+            Need::UnderRepair(until) => {
+                group.under_repair += 1;
+                wakes.push(until);
+            }
             Need::InFlight | Need::Owned | Need::Held => {}
         }
     }

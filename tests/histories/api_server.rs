@@ -30,6 +30,8 @@ pub struct Object {
     pub requested_at: Option<String>,
     /// Annotation retry-failed.
     pub retry_failed: Option<String>,
+    /// Annotation resolve.
+    pub resolve: Option<String>,
     /// Metadata that concerns nobody.
     pub other: u64,
 }
@@ -121,6 +123,7 @@ impl ApiServer {
             status: Arc::new(empty_status()),
             requested_at: None,
             retry_failed: None,
+            resolve: None,
             other: 0,
         };
         self.keep(object, Cause::Author, now);

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use jumpcloud_operator::api::submission::{Phase, Recorded};
+use jumpcloud_operator::api::submission::{Operation, Phase, Recorded};
 use jumpcloud_operator::plan::facts::{Connection, ConnectionFact, FailedRead, Outcome, Read, Slot};
-use jumpcloud_operator::plan::policy::{Policy, after};
+use jumpcloud_operator::plan::policy::{Policy, Writes, after};
 use jumpcloud_operator::plan::step::{Commit, Step};
 
 use crate::api_server::{Basis, Object};
@@ -43,6 +43,9 @@ impl World {
             self.trace(|| format!("process {process} begins a pass at version {}", object.version));
             let mut pass = Pass::of(object);
             pass.facts.fresh_nonce = self.nonce();
+            // As the process has the connection in its store when a pass begins.
+            pass.facts.protected.clone_from(&self.environment.protected);
+            pass.sender.protected.clone_from(&self.environment.protected);
             self.processes[process].pass = Some(pass);
             self.think(process);
         }
@@ -60,12 +63,22 @@ impl World {
         if matches!(self.mutant, Some(Mutant::NoQuarantine | Mutant::WallClockOnly)) {
             pass.facts.notes.first_seen.values_mut().for_each(|seen| *seen = span(60 * MINUTE));
         }
+        if self.mutant == Some(Mutant::IgnoreProtection) {
+            pass.facts.protected = Vec::new();
+        }
+        let records = &pass.object.status.submissions;
+        let updates = records.iter().filter_map(|s| s.known()).all(|s| s.operation == Operation::Update);
         let policy = match self.mutant {
             Some(Mutant::NoQuarantine) => Policy { quarantine: span(0), ..self.policy },
+            Some(Mutant::HastyUpdate) if updates => {
+                Policy { quarantine: span(0), submit_timeout: span(SECOND), ..self.policy }
+            }
             _ => self.policy,
         };
         pass.waiting = Waiting::Nothing;
-        match pass.plan(&policy, self.clock(process)) {
+        let seen = self.mutant.and_then(|mutant| mutant.sees(&pass.object.status));
+        let status = seen.as_ref().unwrap_or(&pass.object.status);
+        match pass.plan(status, &policy, self.clock(process)) {
             Step::Read(read) => self.begin_read(process, pass, read),
             Step::Commit(commit) => self.commit(process, pass, *commit),
             Step::Send(nonce) => match pass.orders.get(&nonce).cloned() {
@@ -75,7 +88,7 @@ impl World {
                 }
                 None => self.ledger.spins.push(format!("{nonce} is to be sent and was not committed here")),
             },
-            Step::Repair(repair) => unreachable!("no history needs {repair:?}"),
+            Step::Repair(repair) => self.repair(process, pass, repair),
             Step::Idle { wake_at } => {
                 let wake = wake_at.map(|at| moment(at) - self.processes[process].skew);
                 self.rest(process, &pass, wake);
@@ -105,7 +118,7 @@ impl World {
             }
             Read::Users(keys) => Request::Users(keys.clone()),
             Read::Job { job_id, .. } => Request::Job(job_id.clone()),
-            Read::Managers(_) => unreachable!("no history declares managers"),
+            Read::Managers(wanted) => Request::Managers(wanted.clone()),
         };
         pass.waiting = Waiting::Read(read);
         self.await_answer(process, pass, request);
@@ -121,6 +134,7 @@ impl World {
             }
             Waiting::Write(writing) => self.written(process, pass, writing, reply),
             Waiting::ReadBack(writing, times) => self.read_back(process, pass, writing, times, reply),
+            Waiting::Put(fix) => self.repaired(process, pass, &fix, reply),
             Waiting::Post(order, times) => self.posted(process, pass, order, times, reply),
             Waiting::Record(record, until) => self.recorded(process, pass, record, until, reply),
             Waiting::Relocate(record, until) => self.relocated(process, pass, record, until, reply),
@@ -132,9 +146,16 @@ impl World {
         let now = self.clock(process);
         let memory = &mut self.processes[process].memory;
         match (&read, reply) {
-            (Read::Users(keys), Reply::Users(found)) => {
+            (Read::Users(keys), Reply::Users(mut found)) => {
                 memory.trouble = None;
+                if let Some(mutant) = self.mutant {
+                    mutant.finds(&pass.object.status, &self.ledger.posts, &mut found);
+                }
                 pass.facts.looked_up(keys, &found, now);
+            }
+            (Read::Managers(wanted), Reply::Managers(found)) => {
+                memory.trouble = None;
+                pass.facts.managers.extend(wanted.iter().cloned().zip(found));
             }
             (Read::Job { job_id, rows }, Reply::Job(answer)) => {
                 memory.trouble = None;
@@ -159,6 +180,8 @@ impl World {
             _ => "org-1",
         }
         .to_owned();
+        pass.sender.forbidden =
+            self.environment.link == Link::Paused || self.policy.writes == Writes::Forbidden;
         match self.environment.link {
             Link::Missing => ConnectionFact::Missing,
             Link::Checking if self.dice.chance(700) => ConnectionFact::Checking,
@@ -171,7 +194,15 @@ impl World {
         }
     }
 
-    fn commit(&mut self, process: usize, mut pass: Pass, commit: Commit) {
+    fn commit(&mut self, process: usize, mut pass: Pass, mut commit: Commit) {
+        if self.mutant == Some(Mutant::RepairUnannounced) && !commit.repairs.is_empty() {
+            let fresh = self.nonce();
+            pass.facts.committed(None, commit.repairs, fresh);
+            return self.go_on(process, pass);
+        }
+        if let Some(mutant) = self.mutant {
+            mutant.writes(&pass.object.status, &mut commit.status);
+        }
         let rates = self.rates();
         if commit.intent.is_some() && self.dice.chance(rates.reads / 3) {
             // No rate token is free: the intent is not written.
@@ -222,11 +253,14 @@ impl World {
         if let Some(intent) = &writing.commit.intent {
             let submission = &intent.submission;
             let order = Order {
+                operation: submission.operation,
                 nonce: submission.nonce.clone(),
                 uid: object.uid,
                 payload: intent.payload.clone(),
                 members: submission.members.clone(),
+                usernames: submission.usernames().to_vec(),
                 organization: pass.organization.clone(),
+                sender: pass.sender.clone(),
                 submit_by: moment(submission.submit_by),
             };
             pass.orders.insert(order.nonce.clone(), Arc::new(order));
@@ -238,7 +272,8 @@ impl World {
         self.go_on(process, pass);
     }
 
-    fn nonce(&mut self) -> String {
+    /// A nonce that no request has yet.
+    pub fn nonce(&mut self) -> String {
         match self.mutant {
             Some(Mutant::SameNonce) => "always-the-same".to_owned(),
             _ => format!("{:016x}", self.dice.number()),

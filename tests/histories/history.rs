@@ -4,7 +4,7 @@ use jumpcloud_operator::plan::policy::{Policy, Writes};
 
 use crate::clock::{MINUTE, Ms, SECOND, span};
 use crate::dice::Dice;
-use crate::environment::{Action, Environment, Link};
+use crate::environment::{Action, Edit, Environment, Link};
 use crate::invariants::{self, Violation};
 use crate::manifest::{Flaw, Manifest, Row};
 use crate::mutant::Mutant;
@@ -14,6 +14,9 @@ use crate::world::{Crash, World};
 
 /// How long after the last fault, and the end of all jobs begun before, everything must be at rest.
 pub const BOUND: Ms = 60 * MINUTE;
+
+/// How far late edits are apart: far enough for everything to come to its end.
+const LATE: Ms = 8 * MINUTE;
 
 /// How long nothing may happen after that.
 pub const SILENCE: Ms = 12 * 60 * MINUTE;
@@ -64,11 +67,16 @@ pub fn live(
     let calm = world.calm;
     world.plan_action(calm, Action::Link(Link::Ready));
     world.plan_action(calm + 1, Action::Pause(false));
+    world.plan_action(calm + 2, Action::Edit(Edit::Spoil(false)));
+    world.plan_action(calm + 3, Action::Resolve(None));
+    world.plan_action(calm + 4, Action::ReadOnly(false));
+    for number in 1..=profile.late {
+        world.plan_action(calm + number * LATE, Action::Edit(dice.pick(&FIELD_EDITS)));
+    }
     // Jobs that never end hold everything up for as long as they may.
     let ended = calm + Ms::from(manifest.job_timeout) * SECOND;
     if mended {
-        world.plan_action(ended + 10 * MINUTE, Action::Mend);
-        world.plan_action(ended + 20 * MINUTE, Action::Mend);
+        world.plan_action(ended + 10 * MINUTE, Action::Edit(Edit::Mend));
     }
     if retried {
         world.plan_action(ended + 25 * MINUTE, Action::RetryFailed);
@@ -86,22 +94,24 @@ pub fn live(
 }
 
 fn setting(profile: &'static Profile, dice: &mut Dice) -> World {
-    let users = usize::try_from(dice.between(1, 6)).unwrap();
+    let users = usize::try_from(dice.between(1, profile.users)).unwrap();
+    let names: Vec<Row> = (1..=users).map(|number| Row::new(number, Flaw::None)).collect();
     let rows = (1..=users)
         .map(|number| {
             let flaw = match dice.between(0, 29) {
                 0 | 1 => Flaw::Invalid,
                 2 => Flaw::Poison,
+                3..=6 if profile.poison => Flaw::Poison,
                 _ => Flaw::None,
             };
-            Row::new(number, flaw)
+            Row::new(number, flaw).with_fields(dice, &names)
         })
         .collect();
     let job_timeout = if profile.skew { dice.between(30 * 60, 40 * 60) } else { dice.between(120, 300) };
     let manifest = Manifest {
         rows,
         paused: false,
-        batch_size: dice.pick(&[1, 2, 3]),
+        batch_size: if profile.poison { dice.pick(&[4, 8, 12]) } else { dice.pick(&[1, 2, 3]) },
         retry_limit: dice.pick(&[0, 1, 2, 3]),
         job_timeout: u32::try_from(job_timeout).unwrap(),
     };
@@ -113,7 +123,7 @@ fn setting(profile: &'static Profile, dice: &mut Dice) -> World {
         poll_max: span(dice.between(10, 60) * SECOND),
         writes: Writes::Allowed,
     };
-    let environment = Environment::of(manifest, dice.pick(&[1, 2, 3]));
+    let environment = Environment::of(manifest, dice.pick(&[1, 2, 3]), Dice::new(dice.number()));
     let mut world = World::new(profile, Dice::new(dice.number()), policy, environment);
     for _ in 0..profile.processes {
         let skew = if profile.skew { dice.between(-10 * MINUTE, 10 * MINUTE) } else { 0 };
@@ -121,6 +131,12 @@ fn setting(profile: &'static Profile, dice: &mut Dice) -> World {
     }
     if profile.skew {
         world.jumpcloud.skew = dice.between(-4 * MINUTE, 4 * MINUTE);
+    }
+    if dice.chance(600) {
+        world.jumpcloud.by_others("boss", "boss@example.com", -90 * MINUTE, -90 * MINUTE);
+    }
+    if dice.chance(profile.per_mille.oddity) {
+        world.jumpcloud.stubborn = Some(dice.pick(&["state", "alternateEmail", "recoveryEmail"]));
     }
     for row in world.environment.manifest.rows.clone() {
         if dice.chance(80) {
@@ -133,27 +149,79 @@ fn setting(profile: &'static Profile, dice: &mut Dice) -> World {
     world
 }
 
+/// Edits of fields alone.
+const FIELD_EDITS: [Edit; 6] = [
+    Edit::ChangeRow,
+    Edit::DeclareField,
+    Edit::DeclareField,
+    Edit::LeaveField,
+    Edit::ClearField,
+    Edit::Revert,
+];
+
+/// Any edit.
+fn edit(dice: &mut Dice) -> Edit {
+    dice.pick(&[
+        Edit::AddRow,
+        Edit::ChangeRow,
+        Edit::ChangeRow,
+        Edit::DeclareField,
+        Edit::DeclareField,
+        Edit::DeclareField,
+        Edit::DeclareField,
+        Edit::LeaveField,
+        Edit::ClearField,
+        Edit::ClearField,
+        Edit::ChangeEmail,
+        Edit::Revert,
+        Edit::Revert,
+        Edit::DropRow,
+        Edit::ReturnRow,
+        Edit::ReturnRow,
+        Edit::Rename,
+        Edit::Reorder,
+        Edit::Resize,
+        Edit::Mend,
+    ])
+}
+
 /// Edits, meddling and switches, all before the calm.
 fn chaos(world: &mut World, dice: &mut Dice) {
     let end = world.calm - 1;
     let profile = world.profile;
     for _ in 0..dice.between(0, profile.edits) {
-        let at = dice.between(0, end);
-        let action = match dice.between(0, 11) {
-            0 | 1 => Action::AddRow,
-            2..=4 => Action::ChangeRow,
-            5 => Action::DropRow,
-            6 => Action::RequestedAt,
-            7 | 8 => Action::RetryFailed,
-            9 => Action::Mend,
-            10 => {
-                world.plan_action(at + dice.between(1, 90) * SECOND, Action::Pause(false));
+        let at = if profile.fields { dice.between(MINUTE, end) } else { dice.between(0, end) };
+        let later = at + dice.between(1, 90) * SECOND;
+        let action = match dice.between(0, 19) {
+            _ if profile.fields => Action::Edit(dice.pick(&FIELD_EDITS)),
+            0..=11 => Action::Edit(edit(dice)),
+            12 => Action::RequestedAt,
+            13 => Action::RetryFailed,
+            14 => {
+                world.plan_action(later, Action::Pause(false));
                 Action::Pause(true)
+            }
+            15 => {
+                world.plan_action(later, Action::Edit(Edit::Spoil(false)));
+                Action::Edit(Edit::Spoil(true))
+            }
+            16 => {
+                world.plan_action(later, Action::Resolve(None));
+                Action::Resolve(Some(dice.pick(&["adopt", "abandon"])))
+            }
+            17 => {
+                if dice.chance(500) {
+                    world.plan_action(later, Action::Protect(false));
+                }
+                Action::Protect(true)
+            }
+            18 => {
+                world.plan_action(later, Action::ReadOnly(false));
+                Action::ReadOnly(true)
             }
             _ => {
                 let link =
                     dice.pick(&[Link::Paused, Link::Missing, Link::NotReady, Link::Checking, Link::Other]);
-                let later = at + dice.between(1, 90) * SECOND;
                 world.plan_action(later, Action::Link(Link::Ready));
                 Action::Link(link)
             }
@@ -165,8 +233,10 @@ fn chaos(world: &mut World, dice: &mut Dice) {
         world.plan_action(at, Action::Touch);
     }
     for _ in 0..dice.between(0, profile.meddling) {
-        let at = dice.between(0, end.min(3 * MINUTE));
-        let action = match dice.between(0, 3) {
+        let at = dice.between(0, end.min(5 * MINUTE));
+        let action = match dice.between(0, 7) {
+            4 | 5 => Action::OthersEdit,
+            6 | 7 => Action::OthersState,
             0 => Action::OthersDelete,
             1 => Action::OthersCreate { username: true, email: true },
             2 => Action::OthersCreate { username: true, email: false },

@@ -1,111 +1,33 @@
-//! A model of JumpCloud: users, asynchronous bulk jobs, a search that lags behind.
+//! A model of JumpCloud: users with their fields, asynchronous bulk jobs, a search that lags behind.
 //!
 //! It knows what really happened; the invariants compare statuses with it. Existing usernames and
-//! e-mail addresses are refused row by row, as JumpCloud does.
+//! e-mail addresses are refused row by row, as JumpCloud does; a malformed row refuses its whole request.
+
+mod fields;
+mod job;
+mod users;
 
 use std::collections::BTreeSet;
 
+use jumpcloud_operator::api::submission::Operation;
 use jumpcloud_operator::plan::facts::{By, Live, Row, UserKey, Word};
+use jumpcloud_operator::users::row::ManagerRef;
+use serde_json::{Map, Value};
 
+pub use self::fields::{kept, spelling};
+pub use self::job::{Course, Job, JobRow};
+pub use self::users::{Author, User};
 use crate::clock::{MINUTE, Ms, SECOND, stamp};
 use crate::dice::Dice;
 use crate::manifest::Flaw;
+use crate::network::Order;
 
 /// The longest that a search lags behind: shorter than the quarantine of these histories.
 pub const LAG: Ms = 10 * SECOND;
 
-/// A user, also after its deletion.
-#[derive(Debug, Clone)]
-pub struct User {
-    /// JumpCloud's id.
-    pub id: String,
-    /// Username.
-    pub username: String,
-    /// E-mail address, in lower case.
-    pub email: String,
-    /// The job that made it; `None`: somebody else did.
-    pub job: Option<usize>,
-    /// When it was created.
-    pub created: Ms,
-    /// From when on searches find it.
-    pub visible: Ms,
-    /// When it was deleted.
-    pub deleted: Option<Ms>,
-    /// Its fields, in JumpCloud's spelling.
-    pub fields: serde_json::Map<String, serde_json::Value>,
-}
-
-/// An accepted request.
-#[derive(Debug)]
-pub struct Job {
-    /// JumpCloud's id.
-    pub id: String,
-    /// Nonce of the submission it came from.
-    pub nonce: String,
-    /// The object it came from.
-    pub uid: u32,
-    /// When it was accepted.
-    pub accepted: Ms,
-    /// One for each user sent.
-    pub rows: Vec<JobRow>,
-    /// While this lasts, results are answered with 404.
-    pub forgotten: Option<(Ms, Ms)>,
-    /// A row of a user that nobody sent is among the results.
-    pub stray: bool,
-}
-
-/// One user of a job.
-#[derive(Debug)]
-pub struct JobRow {
-    /// Username as sent.
-    pub username: String,
-    /// E-mail address as sent, in lower case.
-    pub email: String,
-    /// When it is, or was, worked on; `None`: never.
-    pub runs: Option<Ms>,
-    /// When the row appears among the results; `None`: never.
-    pub appears: Option<Ms>,
-    /// When the row shows how it ended.
-    pub shows: Ms,
-    /// What is going to happen, or did.
-    pub course: Course,
-    /// The user that it made.
-    pub made: Option<String>,
-    /// Why it failed; once it has.
-    pub failed: Option<String>,
-    /// How the row names its user.
-    pub naming: Naming,
-    /// While it is worked on, the row shows a word that nobody has seen before.
-    odd_word: bool,
-    flaw: Flaw,
-    done: bool,
-}
-
-/// What becomes of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Course {
-    /// The user is created, unless something is against it.
-    Normal,
-    /// Fails with a message of a kind that may pass; nothing was created.
-    Hiccup,
-    /// Fails with a message of a kind that may pass after the user was created.
-    HiccupAfterCreation,
-    /// Reports success and creates nobody.
-    Silent,
-}
-
-/// What a result row says about whose it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Naming {
-    /// The username.
-    Username,
-    /// The e-mail address alone.
-    Email,
-    /// The id of the user, once there is one.
-    Id,
-    /// Nothing: a row without meta.
-    Nameless,
-}
+/// The longest that an update takes. With the longest way of a request it is shorter than the quarantine,
+/// after which other values may be sent.
+const UPDATING: Ms = 8 * SECOND;
 
 /// How odd JumpCloud is while a request is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,57 +49,39 @@ pub struct JumpCloud {
     pub jobs: Vec<Job>,
     /// How far its clock is ahead.
     pub skew: Ms,
+    /// A field, in its spelling, that nothing sets but creation.
+    pub stubborn: Option<&'static str>,
     ids: u64,
 }
 
 impl JumpCloud {
-    /// Takes `POST /bulk/users`: the job's id, or the text of a 400.
-    pub fn post(
+    /// Takes `POST` or `PATCH /bulk/users`: the job's id, or the text of a 400.
+    pub fn take(
         &mut self,
-        payload: &[u8],
-        (uid, nonce): (u32, &str),
+        order: &Order,
         oddity: Oddity,
         dice: &mut Dice,
         now: Ms,
     ) -> Result<String, String> {
-        let sent: Vec<serde_json::Value> = serde_json::from_slice(payload).unwrap();
-        let text = |row: &serde_json::Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
-        if let Some(bad) = sent.iter().find(|r| Flaw::of_department(&text(r, "department")) == Flaw::Poison) {
-            return Err(format!("department of {} is malformed", text(bad, "email")));
+        let sent: Vec<Map<String, Value>> = serde_json::from_slice(&order.payload).unwrap();
+        let text = |row: &Map<String, Value>, name: &str| {
+            row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        if let Some(bad) = sent.iter().find(|row| Flaw::of_row(row) == Flaw::Poison) {
+            return Err(format!("department of {} {} is malformed", text(bad, "email"), text(bad, "id")));
         }
-        let takes = dice.between(0, oddity.service);
+        let most = if order.operation == Operation::Update { UPDATING } else { oddity.service };
+        let takes = dice.between(0, most);
         let stuck = dice.chance(oddity.per_mille / 2);
         let rows = sent
             .iter()
             .map(|row| {
-                let runs = now + dice.between(takes / 2, takes.max(1));
-                let naming = dice.pick(&[
-                    Naming::Username,
-                    Naming::Username,
-                    Naming::Username,
-                    Naming::Email,
-                    Naming::Id,
-                    Naming::Nameless,
-                ]);
-                let course = if dice.chance(oddity.per_mille) {
-                    dice.pick(&[Course::Hiccup, Course::HiccupAfterCreation, Course::Silent])
-                } else {
-                    Course::Normal
+                let user = self.users.iter().find(|user| row.get("id").is_some_and(|id| *id == user.id));
+                let who = match user {
+                    Some(user) => (user.username.clone(), user.email.clone()),
+                    None => (text(row, "username"), text(row, "email").to_lowercase()),
                 };
-                JobRow {
-                    username: text(row, "username"),
-                    email: text(row, "email").to_lowercase(),
-                    runs: (!stuck && !dice.chance(oddity.per_mille / 4)).then_some(runs),
-                    appears: (!dice.chance(oddity.per_mille / 2)).then(|| dice.between(now, runs)),
-                    shows: runs + dice.between(0, 2 * SECOND),
-                    course,
-                    made: None,
-                    failed: None,
-                    naming,
-                    odd_word: dice.chance(oddity.per_mille),
-                    flaw: Flaw::of_department(&text(row, "department")),
-                    done: false,
-                }
+                JobRow::of(row, who, (takes, stuck), oddity, dice, now)
             })
             .collect();
         let forgotten = dice.chance(oddity.per_mille).then(|| {
@@ -185,9 +89,17 @@ impl JumpCloud {
             (from, from + dice.pick(&[2 * SECOND, 30 * SECOND, 24 * 60 * MINUTE]))
         });
         let id = format!("job{}", self.jobs.len() + 1);
-        let nonce = nonce.to_owned();
-        let stray = dice.chance(oddity.per_mille / 2);
-        self.jobs.push(Job { id: id.clone(), nonce, uid, accepted: now, rows, forgotten, stray });
+        self.jobs.push(Job {
+            id: id.clone(),
+            operation: order.operation,
+            nonce: order.nonce.clone(),
+            uid: order.uid,
+            accepted: now,
+            rows,
+            forgotten,
+            stray: dice.chance(oddity.per_mille / 2),
+            ignores: dice.chance(oddity.per_mille).then(|| dice.pick(&["state", "alternateEmail"])),
+        });
         Ok(id)
     }
 
@@ -203,71 +115,99 @@ impl JumpCloud {
                 .filter_map(|(row, j, r)| Some((row.runs.filter(|at| *at <= now)?, j, r)))
                 .min();
             let Some((at, job, row)) = due else { return };
-            self.work(at, job, row, oddity, dice);
+            self.work(at, (job, row), oddity, dice);
         }
     }
 
-    fn work(&mut self, at: Ms, job: usize, row: usize, oddity: Oddity, dice: &mut Dice) {
-        let (username, email, flaw, course) = {
-            let row = &self.jobs[job].rows[row];
-            (row.username.clone(), row.email.clone(), row.flaw, row.course)
+    fn work(&mut self, at: Ms, (job, row): (usize, usize), oddity: Oddity, dice: &mut Dice) {
+        let ignored = [self.jobs[job].ignores, self.stubborn];
+        let it = &self.jobs[job].rows[row];
+        let mut set = it.set.clone();
+        set.retain(|name, _| !ignored.contains(&Some(name.as_str())) || name == "email");
+        let course = it.course;
+        let against = match &it.id {
+            Some(id) => self.against_update(id, it.flaw, &set, at),
+            None => self.against_creation(it, at),
         };
-        let taken = self.users.iter().any(|user| {
-            user.deleted.is_none_or(|gone| gone > at)
-                && (user.username.eq_ignore_ascii_case(&username) || user.email == email)
-        });
-        let (creates, failed) = match (flaw, taken, course) {
-            (Flaw::Invalid, ..) => (false, Some(format!("email {email} is invalid"))),
-            (_, true, _) => (false, Some(format!("User {username} <{email}> already EXISTS"))),
-            (_, false, Course::Normal) => (true, None),
-            (_, false, Course::Hiccup) => (false, Some("internal error, try again".to_owned())),
-            (_, false, Course::HiccupAfterCreation) => (true, Some("timed out internally".to_owned())),
-            (_, false, Course::Silent) => (false, None),
+        let (does, failed) = match (against, course) {
+            (Some(message), _) => (false, Some(message)),
+            (None, Course::Normal) => (true, None),
+            (None, Course::Hiccup) => (false, Some("internal error, try again".to_owned())),
+            (None, Course::HiccupAfterDoing) => (true, Some("timed out internally".to_owned())),
+            (None, Course::Silent) => (false, None),
         };
-        let visible = at + dice.between(0, oddity.lag);
-        let made = creates.then(|| self.add(&username, &email, Some(job), at, visible));
+        let id = it.id.clone();
+        let mut made = None;
+        match id {
+            Some(id) if does => {
+                if let Some(user) = self.users.iter_mut().find(|user| user.id == id) {
+                    user.change(&set, Author::Job(job), at);
+                }
+            }
+            None if does => {
+                let visible = at + dice.between(0, oddity.lag);
+                made = Some(self.add(&set, Some(job), at, visible));
+            }
+            _ => {}
+        }
         let row = &mut self.jobs[job].rows[row];
         row.done = true;
         row.made = made;
         row.failed = failed;
     }
 
-    /// Somebody else creates a user.
-    pub fn by_others(&mut self, username: &str, email: &str, visible: Ms, now: Ms) {
-        let email = email.to_lowercase();
-        if !self.users.iter().any(|u| u.deleted.is_none() && (u.username == username || u.email == email)) {
-            self.add(username, &email, None, now, visible);
-        }
-    }
-
-    /// Somebody deletes a user.
-    pub fn delete(&mut self, index: usize, now: Ms) {
-        if let Some(user) = self.users.get_mut(index) {
-            user.deleted.get_or_insert(now);
-        }
-    }
-
-    fn add(&mut self, username: &str, email: &str, job: Option<usize>, now: Ms, visible: Ms) -> String {
-        self.ids += 1;
-        let id = format!("id{}", self.ids);
-        self.users.push(User {
-            id: id.clone(),
-            username: username.to_owned(),
-            email: email.to_owned(),
-            job,
-            created: now,
-            visible,
-            deleted: None,
-            fields: serde_json::Map::new(),
+    fn against_creation(&self, row: &JobRow, at: Ms) -> Option<String> {
+        let JobRow { username, email, flaw, .. } = row;
+        let taken = self.users.iter().any(|user| {
+            user.deleted.is_none_or(|gone| gone > at)
+                && (user.username.eq_ignore_ascii_case(username) || user.email == *email)
         });
-        id
+        match flaw {
+            Flaw::Invalid => Some(format!("email {email} is invalid")),
+            _ if taken => Some(format!("User {username} <{email}> already EXISTS")),
+            Flaw::None | Flaw::Poison => None,
+        }
+    }
+
+    fn against_update(&self, id: &str, flaw: Flaw, set: &Map<String, Value>, at: Ms) -> Option<String> {
+        if !self.users.iter().any(|user| user.id == id && user.is_there(at)) {
+            return Some(format!("user {id} was not found"));
+        }
+        if flaw == Flaw::Invalid {
+            return Some("department is invalid".to_owned());
+        }
+        let email = set.get("email").and_then(Value::as_str).map(str::to_lowercase)?;
+        self.has_email(&email, id, at).then(|| format!("email {email} is not unique"))
+    }
+
+    /// Takes `PUT /systemusers/ID`: nothing, or status and text of a refusal.
+    pub fn put(
+        &mut self,
+        id: &str,
+        set: &Map<String, Value>,
+        repair: usize,
+        now: Ms,
+    ) -> Result<(), (u16, String)> {
+        let flaw = Flaw::of_row(set);
+        if flaw == Flaw::Poison {
+            return Err((400, "department is malformed".to_owned()));
+        }
+        match self.against_update(id, flaw, set, now) {
+            Some(message) if message.contains("not found") => return Err((404, message)),
+            Some(message) => return Err((400, message)),
+            None => {}
+        }
+        let mut set = set.clone();
+        set.retain(|name, _| self.stubborn != Some(name.as_str()));
+        if let Some(user) = self.users.iter_mut().find(|user| user.id == id) {
+            user.change(&set, Author::Repair(repair), now);
+        }
+        Ok(())
     }
 
     /// The users that a search finds.
     pub fn search(&self, keys: &[UserKey], now: Ms) -> Vec<Live> {
-        self.users
-            .iter()
-            .filter(|user| user.visible <= now && user.deleted.is_none_or(|gone| gone > now))
+        self.visible(now)
             .filter(|user| {
                 keys.iter().any(|key| match &key.by {
                     By::Id(id) => *id == user.id,
@@ -281,11 +221,27 @@ impl JumpCloud {
                 id: user.id.clone(),
                 username: user.username.clone(),
                 email: user.email.clone(),
-                state: Some("STAGED".to_owned()),
+                state: user.fields.get("state").and_then(Value::as_str).map(str::to_owned),
                 created: Some(stamp(user.created + self.skew)),
                 fields: user.fields.clone(),
             })
             .collect()
+    }
+
+    /// The id of a manager that a search finds.
+    pub fn manager(&self, wanted: &ManagerRef, now: Ms) -> Option<String> {
+        let is = |user: &&User| match wanted {
+            ManagerRef::Id(id) => *id == user.id,
+            ManagerRef::Username(username) => username.eq_ignore_ascii_case(&user.username),
+            ManagerRef::Email(email) => email.eq_ignore_ascii_case(&user.email),
+        };
+        self.visible(now).find(is).map(|user| user.id.clone())
+    }
+
+    fn visible(&self, now: Ms) -> impl Iterator<Item = &User> {
+        self.users
+            .iter()
+            .filter(move |user| user.visible <= now && user.deleted.is_none_or(|gone| gone > now))
     }
 
     /// The results of a job; `None` is a 404.
@@ -305,31 +261,5 @@ impl JumpCloud {
             rows.push(Row { word: Word::Finished, usernames, ..Row::default() });
         }
         Some(rows)
-    }
-}
-
-impl JobRow {
-    /// Whether its result says that the user was created.
-    pub fn succeeded(&self) -> bool {
-        self.done && self.failed.is_none()
-    }
-
-    fn shown(&self, now: Ms) -> Row {
-        let open = !self.done || self.shows > now;
-        let one = |text: &str| BTreeSet::from([text.to_owned()]);
-        let mut row = Row::default();
-        match self.naming {
-            Naming::Username => row.usernames = one(&self.username.to_uppercase()),
-            Naming::Email => row.emails = one(&self.email),
-            Naming::Id => row.ids = self.made.iter().filter(|_| !open).cloned().collect(),
-            Naming::Nameless => {}
-        }
-        (row.word, row.message) = match (open, &self.failed) {
-            (true, _) if self.odd_word => (Word::Other, None),
-            (true, _) => (Word::Pending, None),
-            (false, None) => (Word::Finished, None),
-            (false, Some(message)) => (Word::Other, Some(message.clone())),
-        };
-        row
     }
 }

@@ -1,13 +1,16 @@
 //! What really went over the wire, for the invariants.
 
+use std::sync::Arc;
+
 use jumpcloud_operator::plan::facts::{By, Live, UserKey};
 use jumpcloud_operator::users::row::long_hash;
+use serde_json::{Map, Value};
 
 use crate::api_server::NAME;
 use crate::clock::Ms;
-use crate::network::Order;
+use crate::network::{Fix, Order};
 
-/// One `POST /bulk/users`, from its first byte on.
+/// One `POST` or `PATCH /bulk/users`, from its first byte on.
 #[derive(Debug, Clone)]
 pub struct Post {
     /// When its first byte was sent.
@@ -18,10 +21,12 @@ pub struct Post {
     pub uid: u32,
     /// SHA-256 over the object's name and the body, as the intent should say.
     pub hash: String,
-    /// Usernames in the body.
-    pub members: Vec<String>,
-    /// Organisation of the credential.
-    pub organization: String,
+    /// The request.
+    pub order: Arc<Order>,
+    /// The body.
+    pub rows: Vec<Map<String, Value>>,
+    /// Whether JumpCloud refused it for a malformed row.
+    pub rejected: bool,
     /// By how much it was earlier than its submitBy, on the sender's clock.
     pub spare: Ms,
 }
@@ -35,6 +40,17 @@ pub struct Look {
     pub asked: Vec<String>,
     /// Usernames searched for and not found, nor their e-mail address.
     pub missed: Vec<String>,
+    /// Ids searched for.
+    pub ids: Vec<String>,
+}
+
+/// A request that sets fields of one user, from its first byte on.
+#[derive(Debug, Clone)]
+pub struct Put {
+    /// When its first byte was sent.
+    pub at: Ms,
+    /// The request.
+    pub fix: Arc<Fix>,
 }
 
 /// An acceptance that a process has seen.
@@ -53,8 +69,10 @@ pub struct Receipt {
 /// Everything that went over the wire.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// Requests that create.
+    /// Bulk requests.
     pub posts: Vec<Post>,
+    /// Requests that set fields of one user.
+    pub puts: Vec<Put>,
     /// Searches.
     pub looks: Vec<Look>,
     /// Acceptances seen.
@@ -68,18 +86,31 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Notes the first byte of a request that creates.
-    pub fn sent(&mut self, order: &Order, spare: Ms, at: Ms) {
+    /// Notes the first byte of a bulk request.
+    pub fn sent(&mut self, order: &Arc<Order>, spare: Ms, at: Ms) {
         let hash = long_hash(&[NAME.as_bytes(), b"\n", &order.payload].concat());
         self.posts.push(Post {
             at,
             nonce: order.nonce.clone(),
             uid: order.uid,
             hash,
-            members: order.members.clone(),
-            organization: order.organization.clone(),
+            rows: serde_json::from_slice(&order.payload).unwrap(),
+            order: order.clone(),
+            rejected: false,
             spare,
         });
+    }
+
+    /// Notes that JumpCloud refused a bulk request for a malformed row.
+    pub fn rejected(&mut self, nonce: &str) {
+        for post in self.posts.iter_mut().filter(|post| post.nonce == nonce) {
+            post.rejected = true;
+        }
+    }
+
+    /// The place of a request that sets fields of one user.
+    pub fn place(&self, fix: &Arc<Fix>) -> usize {
+        self.puts.iter().position(|put| Arc::ptr_eq(&put.fix, fix)).unwrap()
     }
 
     /// Notes a search.
@@ -95,6 +126,10 @@ impl Ledger {
         };
         let missed = keys.iter().filter(|key| !hit(key)).map(|key| key.username.clone()).collect();
         let asked = keys.iter().map(|key| key.username.clone()).collect();
-        self.looks.push(Look { at, asked, missed });
+        let ids = keys
+            .iter()
+            .filter_map(|key| if let By::Id(id) = &key.by { Some(id.clone()) } else { None })
+            .collect();
+        self.looks.push(Look { at, asked, missed, ids });
     }
 }

@@ -11,6 +11,7 @@ mod api_server;
 mod boundaries;
 mod clock;
 mod confirm;
+mod declared;
 mod dice;
 mod driver;
 mod environment;
@@ -23,6 +24,7 @@ mod mutant;
 mod network;
 mod process;
 mod profile;
+mod repair;
 mod trace;
 mod world;
 
@@ -34,7 +36,7 @@ use crate::profile::{PROFILES, Profile};
 
 /// Histories of each profile in a run; `HISTORIES` asks for another number, `HISTORY_PROFILE` for one
 /// profile alone.
-const EACH: u64 = 250;
+const EACH: u64 = 180;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
@@ -80,6 +82,42 @@ fn every_history_keeps_the_promises() {
     assert!(failed.is_empty(), "replay with\n{}", failed.join("\n"));
 }
 
+/// With `HISTORY_SURVEY` set to a number: so many histories of each profile, and what is wrong with all of
+/// them, by rule.
+#[test]
+fn survey() {
+    let Some(each) = setting("HISTORY_SURVEY") else { return };
+    let from = setting("HISTORY_FROM").unwrap_or(0);
+    let only = std::env::var("HISTORY_PROFILE").ok();
+    let profiles: Vec<_> =
+        PROFILES.iter().filter(|profile| only.as_ref().is_none_or(|name| name == profile.name)).collect();
+    let next = AtomicU64::new(0);
+    let work = || {
+        let mut found = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(profile) = usize::try_from(at / each).ok().and_then(|at| profiles.get(at)) else {
+                return found;
+            };
+            let seed = from + at % each;
+            let wrong = std::panic::catch_unwind(|| history::check(profile, seed, None, false));
+            let wrong =
+                wrong.unwrap_or_else(|_| vec![Violation { rule: "panic", text: "see above".to_owned() }]);
+            found.extend(
+                wrong.into_iter().map(|violation| (violation.rule, profile.name, seed, violation.text)),
+            );
+        }
+    };
+    let mut found = std::thread::scope(|scope| {
+        let workers = [scope.spawn(work), scope.spawn(work)];
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect::<Vec<_>>()
+    });
+    found.sort();
+    for (rule, profile, seed, text) in found {
+        println!("{rule:10} {profile} {seed}: {text}");
+    }
+}
+
 #[test]
 fn replay() {
     let name = std::env::var("HISTORY_PROFILE").unwrap_or_else(|_| "replicas".to_owned());
@@ -89,7 +127,7 @@ fn replay() {
 }
 
 /// Wrong drivers: the profile that catches each, and the rules of which it breaks at least one.
-const WRONG: [(Mutant, &str, &[&str]); 15] = [
+const WRONG: [(Mutant, &str, &[&str]); 26] = [
     (Mutant::SkipSwap, "calm", &["I2"]),
     (Mutant::SendAgainOnUnknown, "lossy", &["I1", "I2"]),
     (Mutant::TimeoutIsRefusal, "lossy", &["I1", "I3"]),
@@ -105,6 +143,17 @@ const WRONG: [(Mutant, &str, &[&str]); 15] = [
     (Mutant::RefusalIsRejection, "lossy", &["I5"]),
     (Mutant::WallClockOnly, "skewed", &["I1"]),
     (Mutant::Restless, "calm", &["I4"]),
+    (Mutant::HastyUpdate, "hasty", &["order"]),
+    (Mutant::SendEverything, "updating", &["update"]),
+    (Mutant::LookAtAll, "updating", &["I8"]),
+    (Mutant::ForgetAttributes, "editing", &["update"]),
+    (Mutant::CorrectState, "hasty", &["state"]),
+    (Mutant::WholeHalves, "poisoned", &["I1", "halving"]),
+    (Mutant::TrustRows, "odd", &["fields"]),
+    (Mutant::IgnoreProtection, "editing", &["update"]),
+    (Mutant::RepairUnannounced, "updating", &["update"]),
+    (Mutant::ForgetRepair, "hasty", &["order"]),
+    (Mutant::ForgetRemoved, "updating", &["retained"]),
 ];
 
 /// Histories within which each of them must be caught.

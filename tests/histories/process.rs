@@ -12,7 +12,7 @@ use jumpcloud_operator::plan::step::{Batch, Commit, Step, plan};
 
 use crate::api_server::{JobRecord, NAME, Object};
 use crate::clock::{Ms, span};
-use crate::network::Order;
+use crate::network::{Fix, Order, Sender};
 
 /// A process.
 #[derive(Debug, Default)]
@@ -57,6 +57,8 @@ pub struct Pass {
     pub orders: BTreeMap<String, Arc<Order>>,
     /// The organisation of the credential that the pass uses.
     pub organization: String,
+    /// What the pass knew of what is forbidden.
+    pub sender: Sender,
     /// Steps so far.
     pub steps: u32,
     /// Whether it did anything but plan.
@@ -76,8 +78,10 @@ pub enum Waiting {
     Write(Box<Writing>),
     /// The object, after a status write that was not confirmed; read so many times.
     ReadBack(Box<Writing>, u32),
-    /// The answer to the request that creates; so many were sent.
+    /// The answer to a bulk request; so many were sent.
     Post(Arc<Order>, u32),
+    /// The answer to a request that sets fields of one user.
+    Put(Arc<Fix>),
     /// The answer to the record of a job id, tried until then.
     Record(JobRecord, Ms),
     /// The object, because the record's place had moved.
@@ -119,23 +123,24 @@ impl Pass {
             facts: Facts::default(),
             orders: BTreeMap::new(),
             organization: String::new(),
+            sender: Sender::default(),
             steps: 0,
             acted: false,
             waiting: Waiting::Nothing,
         }
     }
 
-    /// Asks the planner.
-    pub fn plan(&self, policy: &Policy, now: Timestamp) -> Step {
+    /// Asks the planner about this status: that of the object, unless the driver is wrong.
+    pub fn plan(&self, status: &JumpCloudUserBatchStatus, policy: &Policy, now: Timestamp) -> Step {
         let batch = Batch {
             name: NAME.to_owned(),
             generation: self.object.generation,
             requested_at: self.object.requested_at.clone(),
             retry_failed: self.object.retry_failed.clone(),
-            resolve: None,
+            resolve: self.object.resolve.clone(),
             deleting: false,
             desired: &self.object.spec.desired,
-            status: &self.object.status,
+            status,
         };
         plan(&batch, &self.facts, policy, now)
     }

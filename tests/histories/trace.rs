@@ -1,5 +1,7 @@
 //! Histories as people read them: a line for each event, when a seed is replayed.
 
+use jumpcloud_operator::plan::facts::By;
+
 use crate::network::{Reply, Request};
 use crate::world::World;
 
@@ -24,7 +26,7 @@ impl World {
             .filter_map(|record| record.known())
             .map(|s| {
                 let job = s.job_id.as_deref().unwrap_or("-");
-                format!("{} {:?} {job} [{}]", s.nonce, s.phase, s.members.join(" "))
+                format!("{} {:?} {:?} {job} [{}]", s.nonce, s.operation, s.phase, s.usernames().join(" "))
             })
             .collect();
         let failures: Vec<_> = status
@@ -35,7 +37,16 @@ impl World {
                 format!("{} {} x{}{again}", f.username, f.reason, f.attempts)
             })
             .collect();
-        let ours: Vec<_> = status.inventory.iter().map(|entry| entry.username.as_str()).collect();
+        let ours: Vec<_> = status
+            .inventory
+            .iter()
+            .map(|entry| {
+                let gone = if entry.removal_time.is_some() { " off" } else { "" };
+                let state = entry.state.as_deref().unwrap_or("-");
+                let hash = entry.hash.get(..4).unwrap_or("part");
+                format!("{}={} {hash} {state}{gone}", entry.username, entry.id)
+            })
+            .collect();
         let ready = status.conditions.first().map_or("-", |c| c.reason.as_str());
         self.trace(|| {
             format!(
@@ -50,16 +61,29 @@ impl World {
 pub fn describe(request: &Request) -> String {
     match request {
         Request::Users(keys) => {
-            let names: Vec<_> = keys.iter().map(|key| key.username.as_str()).collect();
+            let names: Vec<_> = keys
+                .iter()
+                .map(|key| match &key.by {
+                    By::Id(id) => id.as_str(),
+                    By::Names { .. } => key.username.as_str(),
+                })
+                .collect();
             format!("search {}", names.join(" "))
         }
+        Request::Managers(wanted) => format!("search of {} managers", wanted.len()),
         Request::Job(id) => format!("results of {id}"),
         Request::Write { basis, status } => {
             let nonces: Vec<_> = status.submissions.iter().filter_map(|record| record.nonce()).collect();
             format!("status write on {basis:?} with {nonces:?}")
         }
         Request::Get => "read of the object".to_owned(),
-        Request::Post(order) => format!("POST {} [{}]", order.nonce, order.members.join(" ")),
+        Request::Post(order) => {
+            let body = String::from_utf8_lossy(&order.payload);
+            format!("{:?} {} [{}] {body}", order.operation, order.nonce, order.usernames.join(" "))
+        }
+        Request::Put(fix) => {
+            format!("PUT {} {}", fix.repair.id, serde_json::to_string(&fix.repair.set).unwrap())
+        }
         Request::Record(record) => format!("record of {} at {}", record.job_id, record.nonce),
     }
 }
@@ -68,9 +92,16 @@ pub fn describe(request: &Request) -> String {
 pub fn brief(reply: &Reply) -> String {
     match reply {
         Reply::Users(found) => {
-            let names: Vec<_> = found.iter().map(|user| format!("{}={}", user.username, user.id)).collect();
+            let names: Vec<_> = found
+                .iter()
+                .map(|user| {
+                    let fields = serde_json::to_string(&user.fields).unwrap();
+                    format!("{}={} {fields}", user.username, user.id)
+                })
+                .collect();
             format!("users [{}]", names.join(" "))
         }
+        Reply::Managers(found) => format!("managers {found:?}"),
         Reply::Job(None) => "404 for the job".to_owned(),
         Reply::Job(Some(rows)) => {
             let rows: Vec<_> = rows
@@ -85,6 +116,7 @@ pub fn brief(reply: &Reply) -> String {
         }
         Reply::Object(object) => format!("object {:?}", object.as_ref().map(|object| object.version)),
         Reply::Refused(refusal) => format!("{refusal:?}"),
+        Reply::Done => "done".to_owned(),
         Reply::Accepted(id) => format!("accepted as {id}"),
         Reply::Status(status, _) => format!("status {status}"),
         Reply::Nothing => "no answer".to_owned(),

@@ -10,7 +10,7 @@ use crate::clock::{MINUTE, Ms, SECOND, stamp};
 use crate::dice::Dice;
 use crate::environment::{Action, Environment};
 use crate::jumpcloud::{JumpCloud, LAG, Oddity};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Put};
 use crate::mutant::Mutant;
 use crate::network::{Fault, PATIENCE, Reply, Request};
 use crate::process::Process;
@@ -203,6 +203,9 @@ impl World {
             }
             self.ledger.sent(order, spare, self.now);
         }
+        if let Request::Put(fix) = &request {
+            self.ledger.puts.push(Put { at: self.now, fix: fix.clone() });
+        }
         let rates = self.rates();
         let fault = Fault::of(&request, &rates, &mut self.dice);
         self.trace(|| format!("process {process} sends {} {fault:?}", describe(&request)));
@@ -260,17 +263,31 @@ impl World {
                 self.ledger.looked(keys, &found, self.now);
                 Reply::Users(found)
             }
+            Request::Managers(wanted) => {
+                self.ledger.calls += 1;
+                let found = wanted.iter().map(|manager| self.jumpcloud.manager(manager, self.now));
+                Reply::Managers(found.collect())
+            }
             Request::Job(id) => {
                 self.ledger.calls += 1;
                 Reply::Job(self.jumpcloud.results(id, self.now))
             }
             Request::Post(order) => {
                 self.ledger.calls += 1;
-                let from = (order.uid, order.nonce.as_str());
-                let taken = self.jumpcloud.post(&order.payload, from, oddity, &mut self.dice, self.now);
-                match taken {
+                match self.jumpcloud.take(order, oddity, &mut self.dice, self.now) {
                     Ok(id) => Reply::Accepted(id),
-                    Err(message) => Reply::Status(400, message),
+                    Err(message) => {
+                        self.ledger.rejected(&order.nonce);
+                        Reply::Status(400, message)
+                    }
+                }
+            }
+            Request::Put(fix) => {
+                self.ledger.calls += 1;
+                let place = self.ledger.place(fix);
+                match self.jumpcloud.put(&fix.repair.id, &fix.repair.set, place, self.now) {
+                    Ok(()) => Reply::Done,
+                    Err((status, message)) => Reply::Status(status, message),
                 }
             }
             Request::Get => Reply::Object(self.api.live()),

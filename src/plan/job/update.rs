@@ -57,17 +57,8 @@ pub(super) fn settle(
                 may_pass: true,
                 may_appear: false,
             },
-            // Nobody says that it is over: what is not there may still come.
-            Said::Open | Said::Nothing if matches!(applied.how, How::NotTaken(_)) => Fate::Failed {
-                reason: reason::JOB_TIMED_OUT,
-                message: if ended.gone {
-                    messages::results_gone(job_id)
-                } else {
-                    messages::update_unreported(job_id)
-                },
-                may_pass: true,
-                may_appear: false,
-            },
+            // Nobody said that it was done: the values are not refused, they may only be missing yet.
+            Said::Open | Said::Nothing if matches!(applied.how, How::NotTaken(_)) => Fate::Unanswered,
             Said::Open | Said::Nothing => updated(),
         }
     })

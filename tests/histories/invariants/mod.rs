@@ -1,15 +1,21 @@
 //! What must hold of every history. Checked from JumpCloud's own truth, the ledger of the wire and
 //! the versions of the object; never from what the planner says about itself.
 
+mod fields;
 mod frugal;
+mod halving;
 mod healed;
 mod intended;
 mod once;
+mod overtaken;
 mod quiet;
 mod recorded;
 mod requested;
+mod retained;
 mod shape;
+mod state;
 mod truth;
+mod updates;
 
 use std::sync::Arc;
 
@@ -42,9 +48,16 @@ pub fn check(history: &History) -> Vec<Violation> {
         ("I4", quiet::check(history)),
         ("I5", truth::check(history)),
         ("I8", frugal::check(history)),
+        ("I8", frugal::needless_looks(history)),
         ("requested", requested::check(history)),
         ("heals", healed::check(history)),
         ("shape", shape::check(history)),
+        ("update", updates::check(history)),
+        ("order", overtaken::check(history)),
+        ("fields", fields::check(history)),
+        ("state", state::check(history)),
+        ("retained", retained::check(history)),
+        ("halving", halving::check(history)),
     ] {
         found.extend(texts.into_iter().map(|text| Violation { rule, text }));
     }
@@ -77,9 +90,21 @@ impl History {
             .unwrap_or(job.accepted)
     }
 
+    /// The version that intended a request, and when it was written.
+    fn intent(&self, post: &Post) -> Option<(Ms, &Object)> {
+        self.versions(post.uid)
+            .find(|(_, object)| record(&object.status, &post.nonce).is_some())
+            .map(|(kept, object)| (kept.at, object))
+    }
+
     /// The first request with that nonce.
     fn post(&self, nonce: &str) -> Option<&Post> {
         self.world.ledger.posts.iter().find(|post| post.nonce == nonce)
+    }
+
+    /// Whether somebody gave up users of unknown outcome.
+    fn abandoned(&self) -> bool {
+        self.world.environment.resolved.iter().any(|(_, how)| *how == "abandon")
     }
 
     /// Whether the status of that object was lost after that time.

@@ -5,6 +5,7 @@
 //! A lost status takes all of this with it: pairs with a loss in between are not counted. Users are
 //! never duplicated all the same, which JumpCloud's model itself sees to.
 
+use jumpcloud_operator::api::submission::Operation;
 use jumpcloud_operator::api::user_status::reason;
 
 use super::{failure, record};
@@ -21,8 +22,9 @@ const ENDED: [&str; 4] =
 pub fn check(history: &History) -> Vec<String> {
     let jobs = &history.world.jumpcloud.jobs;
     let mut found = Vec::new();
-    for (index, later) in jobs.iter().enumerate() {
-        for earlier in jobs[..index].iter().filter(|job| job.uid == later.uid) {
+    let creates = |job: &&Job| job.operation == Operation::Create;
+    for (index, later) in jobs.iter().enumerate().filter(|(_, job)| creates(job)) {
+        for earlier in jobs[..index].iter().filter(creates).filter(|job| job.uid == later.uid) {
             for row in &earlier.rows {
                 let twice = later.rows.iter().any(|other| other.username == row.username);
                 if twice && !excused(history, earlier, row, later) {

@@ -22,6 +22,7 @@ pub fn check(history: &History) -> Vec<String> {
             && handled_differs(before, value)
             && !forbidden(object)
             && linked(history, kept.at)
+            && !restricted(history, kept.at)
         {
             let asked = history
                 .versions(object.uid)
@@ -44,14 +45,11 @@ pub fn check(history: &History) -> Vec<String> {
     found
 }
 
-/// Whether anything but time stands in the way. A spec that does not fit users who are ours is not
-/// named in the conditions while a job is under way.
+/// Whether anything but time stands in the way. A spec with mistakes is not named in the conditions
+/// while a job is under way.
 fn forbidden(object: &Object) -> bool {
     let status = &object.status;
-    let changed = status.inventory.iter().any(|entry| {
-        !object.spec.desired.rows.iter().any(|row| row.username == entry.username && row.hash == entry.hash)
-    });
-    changed
+    !object.spec.desired.problems.is_empty()
         || object.spec.manifest.paused
         || status.conditions.iter().any(|condition| EXCUSES.contains(&condition.reason.as_str()))
 }
@@ -62,6 +60,13 @@ fn linked(history: &History, then: Ms) -> bool {
     let passes = MINUTE;
     let last = switches.iter().rev().find(|(at, _)| *at <= then);
     last.is_none_or(|(at, link)| *link == Link::Ready && at + passes <= then)
+}
+
+/// Whether the process that wrote it may have been one that may not write to JumpCloud.
+fn restricted(history: &History, then: Ms) -> bool {
+    let changes = &history.world.environment.restricted;
+    let last = changes.iter().rev().find(|(at, _)| *at <= then);
+    last.is_some_and(|(at, yes)| *yes || then <= at + MINUTE)
 }
 
 fn handled(object: &Object) -> Option<&str> {

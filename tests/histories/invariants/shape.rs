@@ -2,8 +2,10 @@
 //! changes, counts that add up, conditions by the rules of kstatus.
 
 use jumpcloud_operator::api::condition::find;
+use jumpcloud_operator::api::submission::Submission;
 use jumpcloud_operator::api::user_status::{JumpCloudUserBatchStatus, result};
 
+use super::fields::is_success;
 use crate::api_server::{Cause, Object};
 use crate::history::History;
 
@@ -61,7 +63,14 @@ fn problems(status: &JumpCloudUserBatchStatus) -> impl Iterator<Item = String> {
     let generations =
         status.conditions.iter().all(|condition| condition.observed_generation == status.observed_generation);
     let counts = status.counts.unwrap_or_default();
-    let sum = counts.created + counts.pending + counts.failed + counts.conflicts == counts.desired;
+    let sum = counts.created
+        + counts.updated
+        + counts.unchanged
+        + counts.adopted
+        + counts.pending
+        + counts.failed
+        + counts.conflicts
+        == counts.desired;
     let lines = status.users.len() == counts.desired as usize;
     let progress = status.progress == Some(format!("{}/{}", counts.desired - counts.pending, counts.desired));
     let unique = |names: Vec<&String>| {
@@ -73,7 +82,8 @@ fn problems(status: &JumpCloudUserBatchStatus) -> impl Iterator<Item = String> {
     let once = unique(status.inventory.iter().map(|entry| &entry.username).collect())
         && unique(status.inventory.iter().map(|entry| &entry.id).collect())
         && unique(status.failures.iter().map(|failure| &failure.username).collect());
-    let members = status.submissions.iter().filter_map(|record| record.known()).flat_map(|s| &s.members);
+    let members =
+        status.submissions.iter().filter_map(|record| record.known()).flat_map(Submission::usernames);
     let in_one = unique(members.collect());
     let faults = [
         (table, "conditions are in no row of the table"),
@@ -94,22 +104,19 @@ fn final_problems(object: &Object) -> Vec<String> {
     if status.observed_generation != Some(object.generation) {
         found.push(format!("generation {:?} of {}", status.observed_generation, object.generation));
     }
-    let ours = status.inventory.iter().all(|entry| {
-        object.spec.desired.rows.iter().any(|row| row.username == entry.username && row.hash == entry.hash)
-    });
-    let all_created = status.users.iter().all(|line| line.result == result::CREATED);
+    let all = status.users.iter().all(is_success);
     let any_pending = status.users.iter().any(|line| line.result == result::PENDING);
     let ready = find(&status.conditions, "Ready").map(|c| (c.status.as_str(), c.reason.as_str()));
     let fits = match ready {
-        Some(("True", "Succeeded")) => ours && all_created,
-        Some(("False", "InvalidSpec")) => !ours,
+        Some(("True", "Succeeded")) => all,
         Some(("False", "UserConflict" | "PartiallyFailed" | "Failed" | "SubmissionUnknown")) => {
-            ours && !all_created && !any_pending
+            !all && !any_pending
         }
         _ => false,
     };
     if !fits {
-        found.push(format!("{ready:?} does not fit the users (ours {ours}, all {all_created})"));
+        let problems = &object.spec.desired.problems;
+        found.push(format!("{ready:?} does not fit the users (all {all}), {problems:?}"));
     }
     found
 }

@@ -2,11 +2,13 @@
 
 use jumpcloud_operator::api::user_status::{UserStatus, reason, result};
 
+use jumpcloud_operator::users::protected::is_protected;
+
 use super::failure;
 use crate::api_server::Object;
 use crate::clock::{Ms, SECOND};
 use crate::history::History;
-use crate::jumpcloud::{JobRow, Naming, User};
+use crate::jumpcloud::{JobRow, User};
 use crate::manifest::Flaw;
 
 /// All lines of the final status that are not so.
@@ -17,7 +19,11 @@ pub fn check(history: &History) -> Vec<String> {
         .users
         .iter()
         .filter_map(|line| match line.result.as_str() {
-            result::CREATED => wrongly_created(history, &object, line),
+            result::CREATED | result::UPDATED | result::UNCHANGED => wrongly_created(history, &object, line),
+            result::ADOPTED => {
+                let asked = history.world.environment.resolved.iter().any(|(_, how)| *how == "adopt");
+                (!asked).then(|| format!("{} is Adopted and nobody said so", line.username))
+            }
             result::FAILED | result::CONFLICT => wrongly_failed(history, &object, line),
             _ => None,
         })
@@ -50,10 +56,14 @@ fn wrongly_created(history: &History, object: &Object, line: &UserStatus) -> Opt
     // named nobody, and the rule of elimination holds.
     let jobs = history.world.jumpcloud.jobs.iter().filter(|job| job.uid == object.uid);
     let said = jobs.flat_map(|job| &job.rows).any(|row| {
-        let nameless = matches!(row.naming, Naming::Nameless | Naming::Id);
-        row.username == line.username && (row.succeeded() || nameless)
+        row.id.is_none() && row.username == line.username && (row.succeeded() || row.is_nameless())
     });
-    (!ours && !taken_over && !lineless && !said)
+    // Nor has one of whom something else is to be said first.
+    let unlike = history
+        .versions(object.uid)
+        .find(|(_, object)| object.status.inventory.iter().any(|entry| line.id.as_ref() == Some(&entry.id)))
+        .is_some_and(|(_, object)| failure(&object.status, &line.username).is_some());
+    (!ours && !taken_over && !lineless && !unlike && !said)
         .then(|| format!("{} is Created and was made by somebody else", line.username))
 }
 
@@ -62,6 +72,10 @@ fn wrongly_failed(history: &History, object: &Object, line: &UserStatus) -> Opti
     let row = object.spec.manifest.rows.iter().find(|row| row.username == line.username)?;
     let users = &history.world.jumpcloud.users;
     let email = row.email.to_lowercase();
+    let known = object.status.inventory.iter().find(|entry| line.id.as_ref() == Some(&entry.id));
+    if known.is_some() && line.result == result::FAILED {
+        return wrongly_refused(history, object, line).map(|text| format!("{word} and {text}"));
+    }
     // An e-mail address that was edited while its user was being created makes that user another one.
     let ours = users
         .iter()
@@ -73,7 +87,10 @@ fn wrongly_failed(history: &History, object: &Object, line: &UserStatus) -> Opti
         return Some(format!("{word} and our job created it {why}"));
     }
     if line.result == result::CONFLICT {
-        let other = users.iter().any(|user| user.username == row.username || user.email == email);
+        // Or had it when it was said: conflicts wait for a person.
+        let had = |user: &User| user.changes_of("email").any(|change| change.before["email"] == email);
+        let other =
+            users.iter().any(|user| user.username == row.username || user.email == email || had(user));
         return (!other).then(|| format!("{word} and nobody else has it"));
     }
     if line.reason.as_deref() == Some(reason::REJECTED) {
@@ -83,6 +100,37 @@ fn wrongly_failed(history: &History, object: &Object, line: &UserStatus) -> Opti
         return (!failed && !poison).then(|| format!("{word} and JumpCloud never said so"));
     }
     None
+}
+
+/// A user that is ours, and whose row is said not to be applied: the reason must be true.
+fn wrongly_refused(history: &History, object: &Object, line: &UserStatus) -> Option<String> {
+    let row = object.spec.manifest.rows.iter().find(|row| row.username == line.username)?;
+    let world = &history.world;
+    let rows = world.jumpcloud.jobs.iter().flat_map(|job| &job.rows);
+    let mut rows = rows.filter(|other| other.username == row.username);
+    let true_reason = match line.reason.as_deref() {
+        Some(reason::REJECTED) => {
+            rows.any(|other| other.failed.is_some())
+                || row.flaw != Flaw::None
+                || world.ledger.puts.iter().any(|put| put.fix.repair.username == row.username)
+        }
+        Some(reason::USER_PROTECTED) => is_protected(&world.environment.protected, &row.username),
+        // One that others deleted is created anew.
+        Some(reason::NOT_CREATED) => world
+            .jumpcloud
+            .users
+            .iter()
+            .any(|user| line.id.as_ref() == Some(&user.id) && user.deleted.is_some()),
+        Some(
+            reason::FIELD_NOT_TAKEN
+            | reason::MANAGER_NOT_FOUND
+            | reason::ROW_NOT_ATTRIBUTED
+            | reason::JOB_TIMED_OUT
+            | reason::SUBMISSION_UNKNOWN,
+        ) => true,
+        _ => false,
+    };
+    (!true_reason).then(|| "nothing says so".to_owned())
 }
 
 /// Whether a job is this object's, of a time that its status can remember.
@@ -113,11 +161,11 @@ fn no_excuse(history: &History, object: &Object, line: &UserStatus, user: &User)
     let row = job.rows.iter().find(|row| row.username == line.username);
     // Of several rows that name nobody any may be the one that failed.
     let denied = row.is_some_and(|row| {
-        let nameless = |row: &JobRow| matches!(row.naming, Naming::Nameless | Naming::Id);
-        row.failed.is_some()
-            || (nameless(row) && job.rows.iter().any(|other| nameless(other) && other.failed.is_some()))
+        let fails = |other: &JobRow| other.is_nameless() && other.failed.is_some();
+        row.failed.is_some() || (row.is_nameless() && job.rows.iter().any(fails))
     });
     let patient = denied
+        || history.abandoned()
         || reported >= job.accepted + timeout
         || line.reason.as_deref() == Some(reason::SUBMISSION_UNKNOWN)
         || failure(&object.status, &line.username).is_some_and(|f| f.unknown_sends.is_some());

@@ -3,7 +3,8 @@
 use jumpcloud_operator::users::row::DesiredRow;
 use serde_json::{Map, Value, json};
 
-use crate::jumpcloud::{JumpCloud, User, kept, spelling};
+use crate::jumpcloud::{User, kept, spelling};
+use crate::world::World;
 
 /// Declared or cleared fields of a row, in JumpCloud's spelling; attributes are one field.
 pub fn fields(row: &DesiredRow) -> Vec<&'static str> {
@@ -51,18 +52,24 @@ pub fn listed(value: Option<&Value>) -> Map<String, Value> {
 }
 
 /// Whether that user is, or was, whom a row means by its manager.
-pub fn is_manager(row: &DesiredRow, user: &User) -> bool {
+pub fn is_manager(row: &DesiredRow, user: &User, world: &World) -> bool {
     let declared = &row.fields["manager"];
     let name = |name: &str| declared[name].as_str().unwrap_or_default().to_lowercase();
     let addresses = user.changes_of("email").filter_map(|change| change.before["email"].as_str());
     user.username == name("username")
         || user.email == name("email")
         || addresses.into_iter().any(|address| address == name("email"))
+        // Of the list it is by the address that is declared, which may still be on its way.
+        || world
+            .environment
+            .rows
+            .iter()
+            .any(|row| row.username == user.username && row.email.to_lowercase() == name("email"))
 }
 
 /// Fields of a row, in JumpCloud's spelling, that a user does not have as declared; attributes one by
 /// one.
-pub fn missing(row: &DesiredRow, user: &Map<String, Value>, jumpcloud: &JumpCloud) -> Vec<String> {
+pub fn missing(row: &DesiredRow, user: &Map<String, Value>, world: &World) -> Vec<String> {
     let mut found = Vec::new();
     let has = listed(user.get("attributes"));
     let wanted = attributes(row);
@@ -73,9 +80,11 @@ pub fn missing(row: &DesiredRow, user: &Map<String, Value>, jumpcloud: &JumpClou
         let now = user.get(field);
         let fits = match field {
             "attributes" => true,
-            "manager" if row.fields.contains_key("manager") => {
-                jumpcloud.users.iter().any(|user| now == Some(&json!(user.id)) && is_manager(row, user))
-            }
+            "manager" if row.fields.contains_key("manager") => world
+                .jumpcloud
+                .users
+                .iter()
+                .any(|user| now == Some(&json!(user.id)) && is_manager(row, user, world)),
             "state" => value(row, field) == "STAGED" || now == Some(&value(row, field)),
             _ => now == kept(field, &value(row, field)).as_ref(),
         };

@@ -28,7 +28,7 @@ pub fn check(history: &History) -> Vec<String> {
             if !user.is_there(kept.at) {
                 continue;
             }
-            let mut missing = declared::missing(row, &user.fields_at(kept.at), &history.world.jumpcloud);
+            let mut missing = declared::missing(row, &user.fields_at(kept.at), &history.world);
             missing.retain(|name| !by_others(history, object, entry, user, name));
             if !missing.is_empty() {
                 found.push(format!(
@@ -62,7 +62,7 @@ fn at_the_end(history: &History, object: &Object) -> Vec<String> {
         if user.deleted.is_some() {
             continue;
         }
-        let missing = declared::missing(row, &user.fields, jumpcloud);
+        let missing = declared::missing(row, &user.fields, &history.world);
         if is_success(line) {
             let wrong = missing.iter().filter(|name| !by_others(history, object, entry, user, name));
             let wrong: Vec<_> = wrong.collect();

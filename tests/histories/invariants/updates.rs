@@ -133,7 +133,8 @@ fn values(history: &History, sent: &Sent<'_>, row: &DesiredRow, user: &User) -> 
             found.extend(attributes(value, row, &seen).map(|text| format!("{name}: {text}")));
         } else if field == "manager" && row.fields.contains_key("manager") {
             let users = &history.world.jumpcloud.users;
-            if !users.iter().any(|user| *value == user.id && declared::is_manager(row, user)) {
+            if !users.iter().any(|user| *value == user.id && declared::is_manager(row, user, &history.world))
+            {
                 found.push(format!("{name}: {value} is not the declared manager"));
             }
         } else if kept(field, value) != kept(field, &declared::value(row, field)) {

@@ -182,7 +182,9 @@ impl Draft {
                 let before = Entry::of(&settled.username, id);
                 self.apply(before, settled, applied, now);
                 let news = self.news.entry(key).or_default();
-                news.reason = news.reason.or(after_unknown.then_some(reason::ADOPTED_AFTER_UNKNOWN));
+                if *after_unknown {
+                    news.reason.get_or_insert(reason::ADOPTED_AFTER_UNKNOWN);
+                }
                 news.job_id = job_id;
                 news.live_state.clone_from(live_state);
             }

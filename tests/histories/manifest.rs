@@ -204,10 +204,7 @@ impl Manifest {
             "jobTimeout": format!("{}s", self.job_timeout),
         }))
         .unwrap();
-        let mut desired = desired(&spec, 1000);
-        // The check of rows does not know of `clear` yet.
-        desired.problems.retain(|problem| !problem.message.starts_with("clear is not a field"));
-        Arc::new(Spec { manifest: self.clone(), desired })
+        Arc::new(Spec { manifest: self.clone(), desired: desired(&spec, 1000) })
     }
 }
 

@@ -23,7 +23,7 @@ struct Case {
     adopt: bool,
 }
 
-fn row(fields: serde_json::Value) -> DesiredRow {
+fn row(fields: &serde_json::Value) -> DesiredRow {
     let mut row = json!({"username": "ada", "email": "ada@example.com"});
     row.as_object_mut().unwrap().extend(fields.as_object().cloned().unwrap());
     let rows: Vec<UserRow> = serde_json::from_value(json!([row])).unwrap();
@@ -60,7 +60,7 @@ fn looked(found: &[Live], by_id: bool) -> Option<Look> {
     Some(Look { at: at(90), order: 1, by_id, found: found.to_vec() })
 }
 
-fn with(user: Live, fields: serde_json::Value) -> Live {
+fn with(user: Live, fields: &serde_json::Value) -> Live {
     let mut user = user;
     user.fields.extend(fields.as_object().cloned().unwrap());
     user
@@ -86,28 +86,28 @@ fn refused(need: &Need) -> (&'static str, &str) {
 
 #[test]
 fn a_changed_row_is_looked_up_by_id_and_sends_what_differs() {
-    let row = row(json!({"company": "Example", "department": "Sales"}));
+    let row = row(&json!({"company": "Example", "department": "Sales"}));
     let case = Case { owned: ours(None), ..Case::default() };
     assert!(matches!(case.need(&row), Need::Look(UserKey { by: By::Id(id), .. }) if id == "id-ada"));
-    let user = with(live("ada"), json!({"company": "Example", "department": "Old", "jobTitle": "by hand"}));
+    let user = with(live("ada"), &json!({"company": "Example", "department": "Old", "jobTitle": "by hand"}));
     let case = Case { look: looked(&[user], true), ..case };
     let Need::Update { set, .. } = case.need(&row) else { panic!("no update") };
     assert_eq!(serde_json::Value::Object(set), json!({"department": "Sales"}));
-    let user = with(live("ada"), json!({"company": "Example", "department": "Sales"}));
+    let user = with(live("ada"), &json!({"company": "Example", "department": "Sales"}));
     let case = Case { look: looked(&[user], true), ..case };
     assert!(matches!(case.need(&row), Need::Same { sent: false, .. }));
 }
 
 #[test]
 fn an_unchanged_row_needs_nothing_and_nothing_is_read() {
-    let row = row(json!({}));
+    let row = row(&json!({}));
     let entry = InventoryEntry { hash: row.hash.clone(), ..ours(None).unwrap() };
     assert!(matches!(Case { owned: Some(entry), ..Case::default() }.need(&row), Need::Owned));
 }
 
 #[test]
 fn a_user_that_is_gone_is_looked_for_by_name_before_it_is_made_again() {
-    let row = row(json!({"company": "Example"}));
+    let row = row(&json!({"company": "Example"}));
     let gone = Case { owned: ours(None), look: looked(&[], true), ..Case::default() };
     assert!(matches!(gone.need(&row), Need::Look(UserKey { by: By::Names { .. }, .. })));
     let gone = Case { look: looked(&[], false), ..gone };
@@ -119,7 +119,7 @@ fn a_user_that_is_gone_is_looked_for_by_name_before_it_is_made_again() {
 
 #[test]
 fn a_renamed_user_is_a_conflict_that_says_so_once_the_request_of_the_old_name_has_ended() {
-    let row = row(json!({}));
+    let row = row(&json!({}));
     let before = Live { id: "id-eva".to_owned(), username: "eva".to_owned(), ..live("ada") };
     let open = Case {
         look: looked(std::slice::from_ref(&before), false),
@@ -136,7 +136,7 @@ fn a_renamed_user_is_a_conflict_that_says_so_once_the_request_of_the_old_name_ha
 
 #[test]
 fn a_user_of_another_object_is_taken_only_when_that_one_has_let_it_go_here() {
-    let row = row(json!({}));
+    let row = row(&json!({}));
     let claim = |hold, hands_over| Claim {
         holder: Holder::Stranger,
         hold,
@@ -161,7 +161,7 @@ fn a_user_of_another_object_is_taken_only_when_that_one_has_let_it_go_here() {
 
 #[test]
 fn evidence_makes_a_found_user_ours_but_not_another_objects() {
-    let row = row(json!({}));
+    let row = row(&json!({}));
     let failure = |unknown: i64| Failure {
         username: "ada".to_owned(),
         hash: row.hash.clone(),
@@ -191,7 +191,7 @@ fn evidence_makes_a_found_user_ours_but_not_another_objects() {
 
 #[test]
 fn protected_users_are_not_updated_and_need_no_protection_when_nothing_differs() {
-    let row = row(json!({"company": "Example"}));
+    let row = row(&json!({"company": "Example"}));
     let case = Case {
         owned: ours(None),
         look: looked(&[live("ada")], true),
@@ -199,13 +199,13 @@ fn protected_users_are_not_updated_and_need_no_protection_when_nothing_differs()
         ..Case::default()
     };
     assert_eq!(refused(&case.need(&row)).0, reason::USER_PROTECTED);
-    let same = Case { look: looked(&[with(live("ada"), json!({"company": "Example"}))], true), ..case };
+    let same = Case { look: looked(&[with(live("ada"), &json!({"company": "Example"}))], true), ..case };
     assert!(matches!(same.need(&row), Need::Same { .. }));
 }
 
 #[test]
 fn what_jobs_do_not_take_is_set_by_a_request_of_its_own() {
-    let row = row(json!({"recoveryEmail": {"address": "r@example.com"}}));
+    let row = row(&json!({"recoveryEmail": {"address": "r@example.com"}}));
     let case = Case { owned: ours(None), look: looked(&[live("ada")], true), ..Case::default() };
     let Need::Repair { set, .. } = case.need(&row) else { panic!("no repair") };
     assert_eq!(serde_json::Value::Object(set), json!({"recoveryEmail": {"address": "r@example.com"}}));
@@ -213,7 +213,7 @@ fn what_jobs_do_not_take_is_set_by_a_request_of_its_own() {
 
 #[test]
 fn a_state_that_a_job_ignored_is_repaired_and_reported_when_that_fails_too() {
-    let row = row(json!({"state": "Suspended"}));
+    let row = row(&json!({"state": "Suspended"}));
     let failure = |attempts| Failure {
         username: "ada".to_owned(),
         hash: row.hash.clone(),
@@ -222,7 +222,7 @@ fn a_state_that_a_job_ignored_is_repaired_and_reported_when_that_fails_too() {
         retry_time: Some(at(50).to_string()),
         ..Failure::default()
     };
-    let user = with(live("ada"), json!({"state": "STAGED"}));
+    let user = with(live("ada"), &json!({"state": "STAGED"}));
     let first = Case { owned: ours(Some("Staged")), look: looked(&[user], true), ..Case::default() };
     assert!(matches!(first.need(&row), Need::Update { .. }));
     let ignored = Case { failure: Some(failure(1)), ..first };

@@ -1,6 +1,7 @@
 //! One question of a pass: what is known, what stands in the way, what comes next.
 
-use std::collections::BTreeMap;
+mod follow;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,12 +15,9 @@ use super::intent::{Body, Intent};
 use super::messages;
 use super::policy::{Policy, Writes, after};
 use super::step::{Batch, Commit, Step};
-use super::submission::{Context, Declared, Next};
 use super::verdict::{Obstacles, Outstanding, foreign, is_rate_limited, verdict};
-use super::work::{Group, Known, Sorter};
+use super::work::{Group, Sorter};
 use crate::api::condition;
-use crate::api::submission::{Phase, Recorded, Submission};
-use crate::users::row::fold;
 
 /// How soon a connection is looked at again that this process is just checking.
 const CHECKING: Duration = Duration::from_secs(1);
@@ -163,107 +161,6 @@ impl<'a> Pass<'a> {
             }
             None => Some(read),
         }
-    }
-
-    /// Follows every request under way; what has ended goes into the draft. Nothing is read of an
-    /// organisation that is not the object's.
-    fn follow(&mut self, obstacles: &Obstacles) -> Option<Read> {
-        let (told, open): (Vec<_>, Vec<_>) =
-            self.batch.status.submissions.iter().filter_map(Recorded::known).partition(|submission| {
-                // The outcome is known to this pass alone: it is recorded whatever became of the connection.
-                submission.delivered(self.facts).is_some()
-            });
-        for submission in told {
-            if let Some(next) = submission.delivered(self.facts) {
-                self.take(submission, next);
-            }
-        }
-        let open: Vec<_> = open.into_iter().filter(|s| s.phase != Phase::Rejected).collect();
-        if open.is_empty() || self.recorded {
-            return None;
-        }
-        match &self.facts.connection {
-            None => return self.possible(Read::Connection),
-            Some(ConnectionFact::Checking) => {
-                self.wakes.push(after(self.now, CHECKING));
-                return None;
-            }
-            Some(ConnectionFact::Missing | ConnectionFact::NotReady(_)) => return None,
-            Some(ConnectionFact::Ready(_)) if obstacles.other_organization.is_some() => return None,
-            Some(ConnectionFact::Ready(_)) => {}
-        }
-        let known = Known::of(&self.draft);
-        let managers = known.managers(&self.batch.desired.rows, self.facts);
-        let declared: BTreeMap<String, Declared<'_>> = self
-            .batch
-            .desired
-            .rows
-            .iter()
-            .map(|row| {
-                let key = row.key();
-                let applied_state = known.owned(&key).and_then(|entry| entry.state.as_deref());
-                (key, Declared { row, manager: managers.known(row), applied_state })
-            })
-            .collect();
-        let evidence: BTreeMap<String, Timestamp> = self
-            .batch
-            .status
-            .failures
-            .iter()
-            .filter_map(|failure| Some((fold(&failure.username), failure.unknown_since()?)))
-            .collect();
-        for submission in open {
-            let context = Context {
-                facts: self.facts,
-                policy: self.policy,
-                job_timeout: self.batch.desired.job_timeout,
-                declared: &declared,
-                evidence: &evidence,
-                urgent: self.urgent,
-                now: self.now,
-            };
-            let next = submission.next(&context);
-            if matches!(next, Next::Settle(_)) {
-                // Whether a manager was taken shows only once it is known who that is.
-                let unread = managers.unread(
-                    submission
-                        .usernames()
-                        .iter()
-                        .filter_map(|name| declared.get(&fold(name)).map(|declared| declared.row)),
-                );
-                if !unread.is_empty() {
-                    match self.possible(Read::Managers(unread)) {
-                        Some(read) => return Some(read),
-                        None => continue,
-                    }
-                }
-            }
-            if let Some(read) = self.take(submission, next) {
-                return Some(read);
-            }
-        }
-        None
-    }
-
-    /// Puts into the draft what comes next for a request; a read is handed back.
-    fn take(&mut self, submission: &Submission, next: Next) -> Option<Read> {
-        match next {
-            Next::Read(read) => return Some(read),
-            Next::Wait(until) => self.wakes.push(until),
-            Next::Split(halves) => {
-                self.draft.split(&submission.nonce, *halves);
-                self.recorded = true;
-            }
-            Next::Replace(changed) => {
-                self.draft.replace(*changed);
-                self.recorded = true;
-            }
-            Next::Settle(results) => {
-                self.draft.settle(submission, &results, self.batch.desired, self.now);
-                self.recorded = true;
-            }
-        }
-        None
     }
 
     /// Finds the users that need sending, and the next request, if one may go out now.

@@ -181,6 +181,7 @@ impl<'a> Pass<'a> {
         let outstanding = Outstanding {
             ready: groups.iter().map(Group::ready).sum(),
             later: groups.iter().map(|group| group.later).sum(),
+            awaiting: groups.iter().map(|group| group.awaiting).sum(),
             under_repair: groups.iter().map(|group| group.under_repair).sum(),
         };
         let unseen = groups.iter().any(|group| group.unseen() > 0);

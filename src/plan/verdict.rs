@@ -43,9 +43,17 @@ pub struct Outstanding {
     pub ready: usize,
     /// Users that are sent again later.
     pub later: usize,
+    /// Users that wait for what becomes of another user.
+    pub awaiting: usize,
     /// Users of an announced repair: shown as work, so that whoever looks on meanwhile, with whatever
     /// clock, has nothing to write.
     pub under_repair: usize,
+}
+
+impl Outstanding {
+    fn any(self) -> bool {
+        self.ready + self.later + self.awaiting + self.under_repair > 0
+    }
 }
 
 /// The verdict.
@@ -64,7 +72,7 @@ pub fn verdict(
     // A part of a refused request is still to be sent: nothing is under way yet.
     let under_way = |record: &Recorded| record.known().is_none_or(|s| s.phase != Phase::Rejected);
     let in_flight = status.submissions.iter().any(under_way);
-    let left = outstanding.ready + outstanding.later + outstanding.under_repair > 0;
+    let left = outstanding.any();
     if in_flight || left {
         if let (Some(theirs), Some(ours)) = (&obstacles.other_organization, &status.organization_id) {
             return stalled(Reason::OrgMismatch, messages::org_mismatch(theirs, ours));
@@ -112,7 +120,9 @@ pub fn verdict(
                 "JumpCloud asks for fewer requests; users are waiting".to_owned(),
             );
         }
-        if outstanding.ready + outstanding.under_repair > 0 {
+        let works = outstanding.ready + outstanding.under_repair > 0;
+        // Who is waited for may itself be sent again later; else it is about to be sent.
+        if works || (outstanding.awaiting > 0 && outstanding.later == 0) {
             return Verdict::new(Standing::Working, Reason::Progressing, SENDING);
         }
         return waiting(

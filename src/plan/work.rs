@@ -56,8 +56,10 @@ pub struct Group<'a> {
     pub repairs: Vec<(&'a DesiredRow, Repair)>,
     /// Users that were found to be ours, and are compared with their rows once that is written.
     pub taken: usize,
-    /// Users that are sent again later, or wait for their manager.
+    /// Users that are sent again later.
     pub later: usize,
+    /// Users that wait for what becomes of another user, such as their manager.
+    pub awaiting: usize,
     /// Users of an announced repair.
     pub under_repair: usize,
 }
@@ -258,7 +260,7 @@ impl<'a> Sorter<'a> {
                 group.later += 1;
                 wakes.push(at);
             }
-            Need::AwaitOther => group.later += 1,
+            Need::AwaitOther => group.awaiting += 1,
             Need::UnderRepair(until) => {
                 group.under_repair += 1;
                 wakes.push(until);

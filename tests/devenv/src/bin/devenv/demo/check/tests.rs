@@ -61,7 +61,7 @@ impl Story {
         let arrived = jiff::Timestamp::UNIX_EPOCH;
         self.push(second, json!({
             "kind": "request", "arrived": arrived, "method": "POST", "path": "/api/v2/bulk/users",
-            "route": "bulk_create", "body_hash": "", "rows": members.len(), "usernames": members, "ids": [],
+            "route": "bulk_create", "body_hash": "", "rows": members.len(), "usernames": members, "ids": [], "fields": [],
             "asked": [], "found": [], "acted": true, "reply_dropped": false, "reply_intact": true, "job_id": job,
         }));
     }

@@ -8,8 +8,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::field::{FIELDS, Field, MAX_ATTRIBUTES, MAX_CLEAR, Shape};
-use super::row::{CLEAR, DesiredRow, Fields, ManagerRef, UserRow, UserTemplate, fold};
+use super::field::{CLEAR, FIELDS, Field, MAX_ATTRIBUTES, MAX_CLEAR, Shape};
+use super::row::{DesiredRow, Fields, ManagerRef, UserRow, UserTemplate, fold};
 use super::schema::EXACTLY_ONE;
 
 /// Most users in one list.

@@ -403,6 +403,9 @@ const REFERENCE: &[Field] = &[
     text("email", "email", "That user's e-mail address, in any case.").form(Form::Email),
 ];
 
+/// What a row calls the list of fields that it empties.
+pub const CLEAR: &str = "clear";
+
 /// Most fields that one row clears.
 pub const MAX_CLEAR: u32 = 100;
 

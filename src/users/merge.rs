@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::row::{CLEAR, DesiredRow, Fields, UserRow, UserTemplate};
+use super::field::CLEAR;
+use super::row::{DesiredRow, Fields, UserRow, UserTemplate};
 
 /// The rows as they are to be sent, in the order of the list.
 #[must_use]

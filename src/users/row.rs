@@ -7,11 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::field::FIELDS;
+use super::field::{CLEAR, FIELDS};
 use super::schema;
-
-/// The list of fields that a row empties.
-pub const CLEAR: &str = "clear";
 
 /// Declared fields by their manifest names. What is not declared is left alone.
 pub type Fields = Map<String, Value>;

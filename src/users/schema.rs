@@ -6,8 +6,7 @@
 use schemars::Schema;
 use serde_json::{Value, json};
 
-use super::field::{FIELDS, Field, Form, MAX_ATTRIBUTES, MAX_CLEAR, Sent, Shape};
-use super::row::CLEAR;
+use super::field::{CLEAR, FIELDS, Field, Form, MAX_ATTRIBUTES, MAX_CLEAR, Sent, Shape};
 
 /// How another user is named.
 pub(super) const EXACTLY_ONE: &str = "takes exactly one of id, username and email";

@@ -1,7 +1,7 @@
 //! The flags of `run`, and what they come to.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,26 +136,35 @@ impl RunArgs {
     }
 
     pub(super) fn outbound(&self, observer: Arc<dyn Observer>) -> anyhow::Result<Outbound> {
-        let allowed_origins = self
-            .allowed_api_url
-            .iter()
-            .map(|url| Endpoint::origin(url).with_context(|| format!("--allowed-api-url {url}")))
-            .collect::<anyhow::Result<_>>()?;
-        let extra_roots = match &self.ca_file {
-            None => Vec::new(),
-            Some(path) => {
-                let pem = std::fs::read(path)
-                    .with_context(|| format!("--ca-file {} cannot be read", path.display()))?;
-                let roots = Certificate::from_pem_bundle(&pem)
-                    .with_context(|| format!("--ca-file {} holds no certificates", path.display()))?;
-                if roots.is_empty() {
-                    bail!("--ca-file {} holds no certificates", path.display());
-                }
-                roots
-            }
-        };
-        Ok(Outbound { allowed_origins, extra_roots, proxy: self.https_proxy.clone(), observer })
+        outbound(&self.allowed_api_url, self.ca_file.as_deref(), self.https_proxy.as_ref(), observer)
     }
+}
+
+/// What these flags come to, for every command that has them.
+pub(super) fn outbound(
+    allowed_api_url: &[String],
+    ca_file: Option<&Path>,
+    https_proxy: Option<&Url>,
+    observer: Arc<dyn Observer>,
+) -> anyhow::Result<Outbound> {
+    let allowed_origins = allowed_api_url
+        .iter()
+        .map(|url| Endpoint::origin(url).with_context(|| format!("--allowed-api-url {url}")))
+        .collect::<anyhow::Result<_>>()?;
+    let extra_roots = match ca_file {
+        None => Vec::new(),
+        Some(path) => {
+            let pem = std::fs::read(path)
+                .with_context(|| format!("--ca-file {} cannot be read", path.display()))?;
+            let roots = Certificate::from_pem_bundle(&pem)
+                .with_context(|| format!("--ca-file {} holds no certificates", path.display()))?;
+            if roots.is_empty() {
+                bail!("--ca-file {} holds no certificates", path.display());
+            }
+            roots
+        }
+    };
+    Ok(Outbound { allowed_origins, extra_roots, proxy: https_proxy.cloned(), observer })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod api;
 pub mod claims;
 pub mod crds;
 pub mod flags;
@@ -23,6 +24,8 @@ pub struct Cli {
 enum Command {
     /// Run the operator.
     Run(Box<flags::RunArgs>),
+    /// Look into JumpCloud: schedules and jobs. The flags here go with each of its commands.
+    Api(Box<api::ApiArgs>),
     /// Print the custom resource definitions, or write them into a folder.
     Crds(crds::CrdsArgs),
     /// Write the pages of docs/reference.
@@ -39,6 +42,7 @@ enum Command {
 pub async fn main() -> anyhow::Result<std::process::ExitCode> {
     match Cli::parse().command {
         Command::Run(args) => run::run(*args).await,
+        Command::Api(args) => api::api(*args).await,
         Command::Crds(args) => crds::print(&args),
         Command::Reference(args) => reference::write(&args),
         Command::Validate(args) => validate::validate(&args),

@@ -79,7 +79,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
 
 /// Takes out the proxy that the configuration has from the environment: a variable that somebody injects
 /// into the Pod must not divert requests. A proxy that a kubeconfig itself names stays.
-fn direct(mut config: kube::Config, variable: impl Fn(&str) -> Option<String>) -> kube::Config {
+pub(super) fn direct(mut config: kube::Config, variable: impl Fn(&str) -> Option<String>) -> kube::Config {
     let from_environment = |proxy: &http::Uri| {
         ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
             .iter()

@@ -9,13 +9,16 @@ use reqwest::Method;
 use crate::jumpcloud::client::JumpCloud;
 use crate::jumpcloud::endpoint::Version;
 use crate::jumpcloud::error::Error;
-use crate::jumpcloud::paginate::Paging;
+use crate::jumpcloud::paginate::{PAGE, Paging};
 use crate::jumpcloud::retry::Effect;
 use crate::jumpcloud::transport::Call;
 use crate::jumpcloud::wire::{WorkResult, read_each};
 
 /// The most pages of one job's results: far beyond the 800 users of the largest job.
 const MAX_RESULT_PAGES: usize = 50;
+
+/// The most rows of one job that are read.
+pub const MAX_RESULTS: usize = MAX_RESULT_PAGES * PAGE;
 
 impl JumpCloud {
     /// `GET /bulk/users/{job_id}/results`: the rows of a job, distinct by row id, the last seen state of

@@ -1,6 +1,6 @@
 //! The command line, from clap's own definition.
 
-use clap::{Arg, ArgAction, Command, CommandFactory};
+use clap::{Arg, ArgAction, Command, CommandFactory, Id};
 
 use super::Page;
 use super::table::{Table, code};
@@ -10,8 +10,8 @@ pub(super) fn page() -> Page {
     let mut command = Cli::command();
     command.build();
     let mut body = String::new();
-    for command in command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
-        body.push_str(&section(command));
+    for command in shown(&command) {
+        sections(command, command.get_name(), &[], &mut body);
     }
     Page {
         file: "command-line.md".to_owned(),
@@ -22,15 +22,26 @@ pub(super) fn page() -> Page {
     }
 }
 
-fn section(command: &Command) -> String {
+fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help")
+}
+
+/// The section of a command, and those of its own commands. `inherited` flags stand above already.
+fn sections(command: &Command, name: &str, inherited: &[&Id], body: &mut String) {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let mut table = Table::new(&["argument", "variable", "default", "meaning"]);
-    for arg in command.get_arguments().filter(|arg| !arg.is_hide_set() && arg.get_id() != "help") {
+    let own = |arg: &&Arg| !arg.is_hide_set() && arg.get_id() != "help" && !inherited.contains(&arg.get_id());
+    for arg in command.get_arguments().filter(own) {
         let env = arg.get_env().map(|name| code(&name.to_string_lossy())).unwrap_or_default();
         table.row([code(&written(arg)), env, default(arg), meaning(arg)]);
     }
     let about = if about.ends_with('.') { about } else { about + "." };
-    format!("\n## {}\n\n{about}\n\n{table}", command.get_name())
+    body.push_str(&format!("\n## {name}\n\n{about}\n\n{table}"));
+    let global = command.get_arguments().filter(|arg| arg.is_global_set()).map(Arg::get_id);
+    let inherited: Vec<&Id> = inherited.iter().copied().chain(global).collect();
+    for inner in shown(command) {
+        sections(inner, &format!("{name} {}", inner.get_name()), &inherited, body);
+    }
 }
 
 fn written(arg: &Arg) -> String {

@@ -279,18 +279,20 @@ impl<'a> Pass<'a> {
 
     /// Nothing is sent for a while.
     fn hold(&mut self, message: &str, asked: Option<Duration>) {
-        let uid = self.object.uid();
-        let until = self.context.memory.failed(uid, message, asked, clock::now());
         let connection = &self.object.batch.spec.connection_ref.name;
         let epoch = self.context.connections.epoch(self.namespace, connection);
-        self.context.memory.hold(uid, until, epoch);
+        let until = self.context.memory.refused(self.object.uid(), message, asked, clock::now(), epoch);
         self.facts.notes.hold_until = Some(until);
     }
 
     /// Sets fields of one user (I/O): harmless when repeated, announced by the write before.
     async fn repair(&mut self, repair: &Repair) -> bool {
         let outcome = match self.client.clone() {
-            Some(client) => read::repair(&client, repair).await,
+            Some(client) => {
+                let (outcome, error) = read::repair(&client, repair).await;
+                self.repair_ended(&outcome, error.as_ref());
+                outcome
+            }
             None => Repaired::NotNow,
         };
         let key = fold(&repair.username);
@@ -298,6 +300,27 @@ impl<'a> Pass<'a> {
         self.facts.repaired.insert(key, outcome);
         self.facts.repairs.retain(|other| other != repair);
         true
+    }
+
+    /// A repair that did not come to pass is like a refused request: the next one waits.
+    fn repair_ended(&mut self, outcome: &Repaired, error: Option<&ClientError>) {
+        match (outcome, error) {
+            (Repaired::NotNow, Some(error)) => {
+                let asked = match error {
+                    ClientError::Throttled { retry_in } => Some(*retry_in),
+                    other => other.retry_after(),
+                };
+                self.hold(&clean::message(&error.to_string(), None), asked);
+                let unreachable = matches!(error, ClientError::Connect { .. } | ClientError::Token { .. });
+                if unreachable || error.is_credentials() || error.is_redirect() {
+                    self.doubt();
+                }
+            }
+            (Repaired::NotNow, None) => {}
+            (Repaired::Done | Repaired::Refused { .. } | Repaired::Unknown, _) => {
+                self.context.memory.delivered(self.object.uid());
+            }
+        }
     }
 
     /// Sends (I/O), on a task of its own.
@@ -315,6 +338,8 @@ impl<'a> Pass<'a> {
             if sent.concerns_connection() {
                 self.doubt();
             }
+        } else {
+            self.context.memory.delivered(self.object.uid());
         }
         // Accepted and not recorded: the pass ends, and whoever comes next settles it as unknown.
         let lost_sight = sent.outcome == Outcome::Accepted && sent.object.is_none();

@@ -87,30 +87,28 @@ pub async fn managers(client: &JumpCloud, wanted: &[ManagerRef], facts: &mut Fac
     Ok(())
 }
 
-/// Sets fields of one user. Whatever went wrong may be tried again, unless JumpCloud refused the values.
-pub async fn repair(client: &JumpCloud, repair: &Repair) -> Repaired {
-    match client.update_user(&repair.id, &repair.set).await {
-        Ok(_) => Repaired::Done,
-        Err(error) if matches!(error.status(), Some(400 | 409 | 413 | 422)) => {
-            Repaired::Refused { message: error.to_string() }
+/// Sets fields of one user. Whatever went wrong may be tried again, unless JumpCloud refused the values;
+/// the error tells how soon.
+pub async fn repair(client: &JumpCloud, repair: &Repair) -> (Repaired, Option<Error>) {
+    let Err(error) = client.update_user(&repair.id, &repair.set).await else { return (Repaired::Done, None) };
+    let outcome = match &error {
+        Error::Status { status: 400 | 409 | 413 | 422, .. } => {
+            return (Repaired::Refused { message: error.to_string() }, None);
         }
-        Err(error) => {
-            tracing::warn!(%error, "a user could not be repaired; it is tried again");
-            match &error {
-                Error::Throttled { .. }
-                | Error::Connect { .. }
-                | Error::Expired
-                | Error::InvalidId
-                | Error::Token { .. } => Repaired::NotNow,
-                Error::Status { status: 300..=499, .. } => Repaired::NotNow,
-                Error::Timeout
-                | Error::Interrupted { .. }
-                | Error::Status { .. }
-                | Error::TooLarge { .. }
-                | Error::Decode { .. } => Repaired::Unknown,
-            }
-        }
-    }
+        Error::Throttled { .. }
+        | Error::Connect { .. }
+        | Error::Expired
+        | Error::InvalidId
+        | Error::Token { .. }
+        | Error::Status { status: 300..=499, .. } => Repaired::NotNow,
+        Error::Timeout
+        | Error::Interrupted { .. }
+        | Error::Status { .. }
+        | Error::TooLarge { .. }
+        | Error::Decode { .. } => Repaired::Unknown,
+    };
+    tracing::warn!(%error, "a user could not be repaired; it is tried again");
+    (outcome, Some(error))
 }
 
 /// The search compares letter by letter; JumpCloud's usernames are the same in any case.

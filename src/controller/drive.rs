@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::api::Api;
+use tokio::time::Instant;
 
 use super::context::Context;
 use super::error::Error;
@@ -20,7 +21,7 @@ use crate::jumpcloud::error::Error as ClientError;
 use crate::plan::desired::{Desired, desired};
 use crate::plan::facts::{ConnectionFact, Facts, FailedRead, Outcome, Read, Repair, Repaired, Slot};
 use crate::plan::policy::after;
-use crate::plan::step::{Batch, Commit, Step, plan};
+use crate::plan::step::{Batch, Commit, Step, is_in_time, plan};
 use crate::runtime::clock;
 use crate::users::clean;
 use crate::users::row::{DesiredRow, fold};
@@ -75,6 +76,8 @@ struct Pass<'a> {
     turn: Turn<'a>,
     client: Option<JumpCloud>,
     armed: Option<Box<Armed>>,
+    /// When the repairs of this pass were planned, on the monotonic clock.
+    announced: Option<Instant>,
     /// The status as it was written last, when the API server did not keep all of it.
     pruned: Option<JumpCloudUserBatchStatus>,
     /// A token was long in coming once in this pass.
@@ -111,6 +114,7 @@ impl<'a> Pass<'a> {
             turn,
             client: None,
             armed: None,
+            announced: None,
             pruned: None,
             waited_for_token: false,
             retry: None,
@@ -225,6 +229,7 @@ impl<'a> Pass<'a> {
             return Err(Error::Pruned);
         }
         let old = self.object.status().conditions;
+        self.announced = (!write.repairs.is_empty()).then(clock::monotonic);
         match commit(&self.api, &self.object, write, ready).await? {
             Committed::Lost => {
                 // Whoever wrote has caused an event; look again in case it was seen before.
@@ -287,7 +292,11 @@ impl<'a> Pass<'a> {
 
     /// Sets fields of one user (I/O): harmless when repeated, announced by the write before.
     async fn repair(&mut self, repair: &Repair) -> bool {
-        let outcome = match self.client.clone() {
+        // By both clocks, as a bulk request is.
+        let policy = &self.context.policy;
+        let in_time = self.announced.is_some_and(|at| at.elapsed() < policy.submit_timeout)
+            && is_in_time(repair, &self.object.status(), policy, clock::now());
+        let outcome = match self.client.clone().filter(|_| in_time) {
             Some(client) => {
                 let (outcome, error) = read::repair(&client, repair).await;
                 self.repair_ended(&outcome, error.as_ref());

@@ -29,6 +29,9 @@ use crate::users::row::{DesiredRow, fold};
 /// More steps than any pass can need: two per user, and some.
 const MAX_STEPS: usize = 5000;
 
+/// Most characters of an annotation's value that are looked at and noted.
+const MAX_ANNOTATION: usize = 256;
+
 /// How long a pass waits for the lease to be renewed before it looks again.
 const LEASE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -131,7 +134,11 @@ impl<'a> Pass<'a> {
 
     fn batch<'b>(&self, desired: &'b Desired, status: &'b JumpCloudUserBatchStatus) -> Batch<'b> {
         let metadata = &self.object.batch.metadata;
-        let annotation = |name: &str| metadata.annotations.as_ref().and_then(|all| all.get(name)).cloned();
+        // As much of it as status takes: a write with more would be refused, and with it everything else.
+        let annotation = |name: &str| {
+            let value = metadata.annotations.as_ref().and_then(|all| all.get(name))?;
+            Some(clean::cut(value, MAX_ANNOTATION))
+        };
         Batch {
             name: format!("{}/{}", self.namespace, self.name),
             generation: self.object.generation(),

@@ -222,7 +222,8 @@ async fn updates_are_paused_and_tried_again_as_creations_are() {
     super::failures::annotate(&world, "sales", "requested-at", "now");
     let status = world.reason_within("sales", "PartiallyFailed", Duration::from_secs(8)).await;
     assert_eq!(line(&status, "h0000").0, "Updated");
-    super::failures::annotate(&world, "sales", "retry-failed", "now");
+    // More than status takes of it.
+    super::failures::annotate(&world, "sales", "retry-failed", &"now ".repeat(100));
     assert_true(&world.sim, &world.reason("sales", "Succeeded").await);
     assert_eq!(world.sim.user("h0001").expect("the user is there")["department"], "two");
     let rows: Vec<usize> = updates(&world.sim).iter().map(|request| request.rows).collect();

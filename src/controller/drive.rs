@@ -303,7 +303,8 @@ impl<'a> Pass<'a> {
         let policy = &self.context.policy;
         let in_time = self.announced.is_some_and(|at| at.elapsed() < policy.submit_timeout)
             && is_in_time(repair, &self.object.status(), policy, clock::now());
-        let outcome = match self.client.clone().filter(|_| in_time) {
+        let held = self.facts.notes.hold_until.is_some_and(|until| until > clock::now());
+        let outcome = match self.client.clone().filter(|_| in_time && !held) {
             Some(client) => {
                 let (outcome, error) = read::repair(&client, repair).await;
                 self.repair_ended(&outcome, error.as_ref());
@@ -318,24 +319,23 @@ impl<'a> Pass<'a> {
         true
     }
 
-    /// A repair that did not come to pass is like a refused request: the next one waits.
+    /// A repair that did not come to pass is like a refused request: the next one waits, also those that
+    /// this pass has announced. Unless only this user's is refused, such as one who is gone.
     fn repair_ended(&mut self, outcome: &Repaired, error: Option<&ClientError>) {
-        match (outcome, error) {
-            (Repaired::NotNow, Some(error)) => {
-                let asked = match error {
-                    ClientError::Throttled { retry_in } => Some(*retry_in),
-                    other => other.retry_after(),
-                };
-                self.hold(&clean::message(&error.to_string(), None), asked);
-                let unreachable = matches!(error, ClientError::Connect { .. } | ClientError::Token { .. });
-                if unreachable || error.is_credentials() || error.is_redirect() {
-                    self.doubt();
-                }
-            }
-            (Repaired::NotNow, None) => {}
-            (Repaired::Done | Repaired::Refused { .. } | Repaired::Unknown, _) => {
-                self.context.memory.delivered(self.object.uid());
-            }
+        let Some(error) = error.filter(|_| *outcome == Repaired::NotNow) else {
+            return self.context.memory.delivered(self.object.uid());
+        };
+        let unreachable = matches!(error, ClientError::Connect { .. } | ClientError::Token { .. });
+        let doubtful = unreachable || error.is_credentials() || error.is_redirect();
+        let asked = match error {
+            ClientError::Throttled { retry_in } => Some(*retry_in),
+            other => other.retry_after(),
+        };
+        if doubtful || asked.is_some() {
+            self.hold(&clean::message(&error.to_string(), None), asked);
+        }
+        if doubtful {
+            self.doubt();
         }
     }
 

@@ -181,14 +181,16 @@ async fn repairs_that_are_refused_are_told_and_tried_ever_more_rarely() {
     let world = World::new("update-refused", settings).await;
     world.sim.set_faults(vec![FaultRule::status(403).on(Route::UserUpdate)]);
     let _operator = world.operator(QUICK);
-    world.apply_batch("sales", &json!({"users": users("s", 1, |_| json!({"state": "Activated"}))}));
+    world.apply_batch("sales", &json!({"users": users("s", 3, |_| json!({"state": "Activated"}))}));
     let status = world.reason("sales", "Retrying").await;
     super::failures::says(super::failures::message(&status), &["403"]);
     let tries = world.sim.requests(Route::UserUpdate).len();
     assert!(tries <= 4, "{tries} requests before anybody was told");
     world.sim.set_faults(Vec::new());
     assert_true(&world.sim, &world.reason("sales", "Succeeded").await);
-    assert_eq!(world.sim.user("s0000").expect("the user is there")["state"], "ACTIVATED");
+    for name in ["s0000", "s0001", "s0002"] {
+        assert_eq!(world.sim.user(name).expect("the user is there")["state"], "ACTIVATED");
+    }
 }
 
 /// The switches and annotations hold for updates as they do for creations.

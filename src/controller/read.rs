@@ -7,7 +7,11 @@ use crate::jumpcloud::error::Error;
 use crate::jumpcloud::users::{UserKey as Wanted, UserSearch};
 use crate::jumpcloud::wire::{LiveUser, RowStatus, WorkResult};
 use crate::plan::facts::{By, Facts, Live, Repair, Repaired, Row, UserKey, Word};
+use crate::users::clean;
 use crate::users::row::{ManagerRef, fold};
+
+/// Most characters of `liveState` in the definition.
+const MAX_STATE: usize = 32;
 
 /// Looks users up. A user that is ours and that the search does not show is asked for by itself: what
 /// follows from its absence is a new creation, and a search may be behind.
@@ -123,6 +127,8 @@ fn in_any_case(username: &str) -> Vec<Wanted> {
 
 fn live(user: LiveUser) -> Live {
     let LiveUser { id, username, email, state, created, fields } = user;
+    // Shown in status, which takes no longer word: the whole write would be refused.
+    let state = state.map(|state| clean::cut(&state, MAX_STATE));
     Live { id, username, email, state, created, fields }
 }
 
@@ -139,5 +145,19 @@ fn row(result: WorkResult) -> Row {
         emails: [user.email, persisted.email].into_iter().flatten().collect(),
         // The id below persistedFields may be anybody's.
         ids: user.id.into_iter().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_state_of_any_length_fits_into_status() {
+        let user = |state: &str| LiveUser::read(json!({"_id": "1", "state": state})).map(live).unwrap();
+        assert_eq!(user("SUSPENDED").state.as_deref(), Some("SUSPENDED"));
+        assert_eq!(user(&"LOCKED_".repeat(20)).state.map(|state| state.chars().count()), Some(MAX_STATE));
     }
 }

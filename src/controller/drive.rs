@@ -322,9 +322,11 @@ impl<'a> Pass<'a> {
     /// A repair that did not come to pass is like a refused request: the next one waits, also those that
     /// this pass has announced. Unless only this user's is refused, such as one who is gone.
     fn repair_ended(&mut self, outcome: &Repaired, error: Option<&ClientError>) {
-        let Some(error) = error.filter(|_| *outcome == Repaired::NotNow) else {
-            return self.context.memory.delivered(self.object.uid());
-        };
+        let Some(error) = error else { return self.context.memory.delivered(self.object.uid()) };
+        let message = clean::message(&error.to_string(), None);
+        if *outcome == Repaired::Unknown {
+            return self.context.memory.unanswered(self.object.uid(), &message);
+        }
         let unreachable = matches!(error, ClientError::Connect { .. } | ClientError::Token { .. });
         let doubtful = unreachable || error.is_credentials() || error.is_redirect();
         let asked = match error {
@@ -332,7 +334,7 @@ impl<'a> Pass<'a> {
             other => other.retry_after(),
         };
         if doubtful || asked.is_some() {
-            self.hold(&clean::message(&error.to_string(), None), asked);
+            self.hold(&message, asked);
         }
         if doubtful {
             self.doubt();

@@ -131,6 +131,12 @@ impl Memory {
         })
     }
 
+    /// A repair got no answer that tells anything: it is made again much later, and people are told why
+    /// when that lasts.
+    pub fn unanswered(&self, uid: &str, message: &str) {
+        self.with(uid, |object| object.requests.again(message));
+    }
+
     /// JumpCloud answered a read.
     pub fn worked(&self, uid: &str) {
         self.with(uid, |object| object.reads = Trouble::default());
@@ -221,6 +227,11 @@ mod tests {
         let notes = memory.recall("u", &[], 0, instant);
         assert_eq!((notes.trouble, notes.hold_until), (None, None));
         assert_eq!(memory.refused("u", "403", None, now, 0).as_second(), 2);
+        // Who gets no answer is told of as well, and holds nobody back.
+        memory.delivered("u");
+        (0..SHOWN_AFTER).for_each(|_| memory.unanswered("u", "500"));
+        let notes = memory.recall("u", &[], 0, instant);
+        assert_eq!((notes.trouble.as_deref(), notes.hold_until), (Some("500"), None));
     }
 
     #[test]

@@ -78,6 +78,19 @@ struct Usable {
     secret_read: Instant,
 }
 
+impl State {
+    /// Whether the same credential can still be used, or none still can.
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Usable(one), Self::Usable(other)) => {
+                (&one.version, &one.organization) == (&other.version, &other.organization)
+            }
+            (Self::Unusable { .. }, Self::Unusable { .. }) => true,
+            _ => false,
+        }
+    }
+}
+
 /// What the connection controller has to do about a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Due {
@@ -184,7 +197,7 @@ impl Connections {
         self.wake();
     }
 
-    /// Counts how often the connection has become usable or unusable.
+    /// Counts how often the connection has changed: its spec, its Secret, whether it can be used.
     #[must_use]
     pub fn epoch(&self, namespace: &str, name: &str) -> u64 {
         self.with(|held| held.get(&key(namespace, name)).map_or(0, |held| held.epoch))
@@ -318,8 +331,10 @@ impl Connections {
     fn set(&self, connection: &JumpCloudConnection, state: State) {
         self.with(|all| {
             let before = all.get(&key_of(connection));
-            let epoch = before.map_or(0, |held| held.epoch) + 1;
             let generation = connection.metadata.generation.unwrap_or_default();
+            // A check that finds what it found before changes nothing: who was refused still waits.
+            let same = before.is_some_and(|held| held.generation == generation && held.state.is_like(&state));
+            let epoch = before.map_or(0, |held| held.epoch) + u64::from(!same);
             all.insert(key_of(connection), Held { generation, epoch, in_doubt: false, state });
         });
     }

@@ -40,17 +40,43 @@ pub async fn read(
     spec: &JumpCloudConnectionSpec,
 ) -> Result<KeyMaterial, Error> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let get = async |name: &str| within(KUBE_TIMEOUT, api.get_opt(name)).await?.map_err(Error::from);
+    let get = async |name: &str| answered(name, within(KUBE_TIMEOUT, api.get_opt(name)).await?);
     Ok(match spec.auth.chosen() {
         None => KeyMaterial::Lacking(Finding::Invalid(ONE_CREDENTIAL.to_owned())),
-        Some(Chosen::ApiKey(reference)) => api_key(reference, get(&reference.name).await?.as_ref()),
+        Some(Chosen::ApiKey(reference)) => match get(&reference.name).await? {
+            Ok(secret) => api_key(reference, secret.as_ref()),
+            Err(finding) => KeyMaterial::Lacking(finding),
+        },
         Some(Chosen::ServiceAccount(account)) => {
             let (id, secret) = (&account.client_id_secret_key_ref, &account.client_secret_secret_key_ref);
-            let first = get(&id.name).await?;
-            let second = if id.name == secret.name { None } else { Some(get(&secret.name).await?) };
-            service_account((id, first.as_ref()), (secret, second.as_ref().map(Option::as_ref)))
+            let first = match get(&id.name).await? {
+                Ok(first) => first,
+                Err(finding) => return Ok(KeyMaterial::Lacking(finding)),
+            };
+            let second = if id.name == secret.name { Ok(None) } else { get(&secret.name).await?.map(Some) };
+            match second {
+                Ok(second) => {
+                    service_account((id, first.as_ref()), (secret, second.as_ref().map(Option::as_ref)))
+                }
+                Err(finding) => KeyMaterial::Lacking(finding),
+            }
         }
     })
+}
+
+/// A Secret that the operator may not read is the connection's trouble, to be told there, and not a pass
+/// that failed.
+fn answered(
+    name: &str,
+    answer: Result<Option<Secret>, kube::Error>,
+) -> Result<Result<Option<Secret>, Finding>, Error> {
+    match answer {
+        Ok(secret) => Ok(Ok(secret)),
+        Err(kube::Error::Api(status)) if status.code == 403 => {
+            Ok(Err(Finding::SecretForbidden(name.to_owned())))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn api_key(reference: &SecretKeyReference, secret: Option<&Secret>) -> KeyMaterial {
@@ -218,5 +244,17 @@ mod tests {
             missing(api_key(&reference("sa", "key"), Some(&one))),
             ("sa".to_owned(), "API key", "not found".to_owned())
         );
+    }
+
+    #[test]
+    fn a_secret_that_may_not_be_read_is_told() {
+        let api = |code| {
+            let status = kube::core::Status::failure("no", "Forbidden").with_code(code);
+            Err(kube::Error::Api(Box::new(status)))
+        };
+        let told = answered("jumpcloud", api(403)).unwrap().unwrap_err();
+        assert_eq!(told, Finding::SecretForbidden("jumpcloud".to_owned()));
+        assert!(answered("jumpcloud", api(500)).is_err(), "asked again");
+        assert_eq!(answered("jumpcloud", Ok(None)).unwrap(), Ok(None));
     }
 }

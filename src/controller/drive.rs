@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::api::Api;
+use tokio::time::Instant;
 
 use super::context::Context;
 use super::error::Error;
@@ -20,13 +21,16 @@ use crate::jumpcloud::error::Error as ClientError;
 use crate::plan::desired::{Desired, desired};
 use crate::plan::facts::{ConnectionFact, Facts, FailedRead, Outcome, Read, Repair, Repaired, Slot};
 use crate::plan::policy::after;
-use crate::plan::step::{Batch, Commit, Step, plan};
+use crate::plan::step::{Batch, Commit, Step, is_in_time, plan};
 use crate::runtime::clock;
 use crate::users::clean;
 use crate::users::row::{DesiredRow, fold};
 
 /// More steps than any pass can need: two per user, and some.
 const MAX_STEPS: usize = 5000;
+
+/// Most characters of an annotation's value that are looked at and noted.
+const MAX_ANNOTATION: usize = 256;
 
 /// How long a pass waits for the lease to be renewed before it looks again.
 const LEASE_PAUSE: Duration = Duration::from_secs(1);
@@ -75,6 +79,8 @@ struct Pass<'a> {
     turn: Turn<'a>,
     client: Option<JumpCloud>,
     armed: Option<Box<Armed>>,
+    /// When the repairs of this pass were planned, on the monotonic clock.
+    announced: Option<Instant>,
     /// The status as it was written last, when the API server did not keep all of it.
     pruned: Option<JumpCloudUserBatchStatus>,
     /// A token was long in coming once in this pass.
@@ -111,6 +117,7 @@ impl<'a> Pass<'a> {
             turn,
             client: None,
             armed: None,
+            announced: None,
             pruned: None,
             waited_for_token: false,
             retry: None,
@@ -127,7 +134,11 @@ impl<'a> Pass<'a> {
 
     fn batch<'b>(&self, desired: &'b Desired, status: &'b JumpCloudUserBatchStatus) -> Batch<'b> {
         let metadata = &self.object.batch.metadata;
-        let annotation = |name: &str| metadata.annotations.as_ref().and_then(|all| all.get(name)).cloned();
+        // As much of it as status takes: a write with more would be refused, and with it everything else.
+        let annotation = |name: &str| {
+            let value = metadata.annotations.as_ref().and_then(|all| all.get(name))?;
+            Some(clean::cut(value, MAX_ANNOTATION))
+        };
         Batch {
             name: format!("{}/{}", self.namespace, self.name),
             generation: self.object.generation(),
@@ -225,6 +236,7 @@ impl<'a> Pass<'a> {
             return Err(Error::Pruned);
         }
         let old = self.object.status().conditions;
+        self.announced = (!write.repairs.is_empty()).then(clock::monotonic);
         match commit(&self.api, &self.object, write, ready).await? {
             Committed::Lost => {
                 // Whoever wrote has caused an event; look again in case it was seen before.
@@ -279,18 +291,25 @@ impl<'a> Pass<'a> {
 
     /// Nothing is sent for a while.
     fn hold(&mut self, message: &str, asked: Option<Duration>) {
-        let uid = self.object.uid();
-        let until = self.context.memory.failed(uid, message, asked, clock::now());
         let connection = &self.object.batch.spec.connection_ref.name;
         let epoch = self.context.connections.epoch(self.namespace, connection);
-        self.context.memory.hold(uid, until, epoch);
+        let until = self.context.memory.refused(self.object.uid(), message, asked, clock::now(), epoch);
         self.facts.notes.hold_until = Some(until);
     }
 
     /// Sets fields of one user (I/O): harmless when repeated, announced by the write before.
     async fn repair(&mut self, repair: &Repair) -> bool {
-        let outcome = match self.client.clone() {
-            Some(client) => read::repair(&client, repair).await,
+        // By both clocks, as a bulk request is.
+        let policy = &self.context.policy;
+        let in_time = self.announced.is_some_and(|at| at.elapsed() < policy.submit_timeout)
+            && is_in_time(repair, &self.object.status(), policy, clock::now());
+        let held = self.facts.notes.hold_until.is_some_and(|until| until > clock::now());
+        let outcome = match self.client.clone().filter(|_| in_time && !held) {
+            Some(client) => {
+                let (outcome, error) = read::repair(&client, repair).await;
+                self.repair_ended(&outcome, error.as_ref());
+                outcome
+            }
             None => Repaired::NotNow,
         };
         let key = fold(&repair.username);
@@ -298,6 +317,28 @@ impl<'a> Pass<'a> {
         self.facts.repaired.insert(key, outcome);
         self.facts.repairs.retain(|other| other != repair);
         true
+    }
+
+    /// A repair that did not come to pass is like a refused request: the next one waits, also those that
+    /// this pass has announced. Unless only this user's is refused, such as one who is gone.
+    fn repair_ended(&mut self, outcome: &Repaired, error: Option<&ClientError>) {
+        let Some(error) = error else { return self.context.memory.delivered(self.object.uid()) };
+        let message = clean::message(&error.to_string(), None);
+        if *outcome == Repaired::Unknown {
+            return self.context.memory.unanswered(self.object.uid(), &message);
+        }
+        let unreachable = matches!(error, ClientError::Connect { .. } | ClientError::Token { .. });
+        let doubtful = unreachable || error.is_credentials() || error.is_redirect();
+        let asked = match error {
+            ClientError::Throttled { retry_in } => Some(*retry_in),
+            other => other.retry_after(),
+        };
+        if doubtful || asked.is_some() {
+            self.hold(&message, asked);
+        }
+        if doubtful {
+            self.doubt();
+        }
     }
 
     /// Sends (I/O), on a task of its own.
@@ -315,6 +356,8 @@ impl<'a> Pass<'a> {
             if sent.concerns_connection() {
                 self.doubt();
             }
+        } else {
+            self.context.memory.delivered(self.object.uid());
         }
         // Accepted and not recorded: the pass ends, and whoever comes next settles it as unknown.
         let lost_sight = sent.outcome == Outcome::Accepted && sent.object.is_none();

@@ -14,7 +14,7 @@ use crate::plan::policy::after;
 /// Reads of JumpCloud that fail one after the other before conditions say so.
 const SHOWN_AFTER: u32 = 3;
 
-/// First pause after a failed request or read of JumpCloud; doubled each time.
+/// First pause after a refused request or a failed read of JumpCloud; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Longest pause.
@@ -30,10 +30,33 @@ pub struct Memory {
 struct Remembered {
     first_seen: HashMap<String, Instant>,
     polls: HashMap<String, Polled>,
-    failures: u32,
-    trouble: Option<String>,
+    reads: Trouble,
+    /// Apart from reads: a credential that may read and not write is told by no read that works.
+    requests: Trouble,
     hold: Option<Hold>,
     kube_failures: u32,
+}
+
+/// What failed, one time after the other.
+#[derive(Debug, Default, Clone)]
+struct Trouble {
+    times: u32,
+    message: Option<String>,
+}
+
+impl Trouble {
+    /// Once more; returns the pause.
+    fn again(&mut self, message: &str) -> Duration {
+        self.times = self.times.saturating_add(1);
+        self.message = Some(message.to_owned());
+        let doublings = self.times.saturating_sub(1).min(10);
+        FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
+    }
+
+    /// What people are told, once it lasts.
+    fn shown(&self) -> Option<String> {
+        self.message.clone().filter(|_| self.times >= SHOWN_AFTER)
+    }
 }
 
 /// Nothing is sent for a while, unless the connection changes.
@@ -51,8 +74,8 @@ impl Memory {
             object.first_seen.retain(|sight, _| sights.contains(sight));
             if object.hold.is_some_and(|hold| hold.epoch != epoch) {
                 object.hold = None;
-                object.failures = 0;
-                object.trouble = None;
+                object.reads = Trouble::default();
+                object.requests = Trouble::default();
             }
             Notes {
                 first_seen: sights
@@ -64,7 +87,7 @@ impl Memory {
                     .collect(),
                 polls: object.polls.iter().map(|(job, polled)| (job.clone(), *polled)).collect(),
                 hold_until: object.hold.map(|hold| hold.until),
-                trouble: object.trouble.clone().filter(|_| object.failures >= SHOWN_AFTER),
+                trouble: object.requests.shown().or_else(|| object.reads.shown()),
                 throttled_until: None,
             }
         })
@@ -82,27 +105,47 @@ impl Memory {
         });
     }
 
-    /// A request or read of JumpCloud failed. Returns when to try again.
+    /// A read of JumpCloud failed. Returns when to try again.
     pub fn failed(&self, uid: &str, message: &str, asked: Option<Duration>, now: Timestamp) -> Timestamp {
+        self.with(uid, |object| after(now, asked.unwrap_or_default().max(object.reads.again(message))))
+    }
+
+    /// A request was refused, or could not be sent: nothing is sent for this object for a while, unless
+    /// the connection changes. Returns until when. A pause that JumpCloud asks for is enough.
+    pub fn refused(
+        &self,
+        uid: &str,
+        message: &str,
+        asked: Option<Duration>,
+        now: Timestamp,
+        epoch: u64,
+    ) -> Timestamp {
         self.with(uid, |object| {
-            object.failures = object.failures.saturating_add(1);
-            object.trouble = Some(message.to_owned());
-            let doublings = object.failures.saturating_sub(1).min(10);
-            let pause = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
-            after(now, asked.unwrap_or_default().max(pause))
+            let pause = match asked {
+                Some(asked) => asked.max(FIRST_PAUSE),
+                None => object.requests.again(message),
+            };
+            let until = after(now, pause);
+            object.hold = Some(Hold { until, epoch });
+            until
         })
     }
 
-    /// Nothing is sent for this object before `until`, unless the connection changes.
-    pub fn hold(&self, uid: &str, until: Timestamp, epoch: u64) {
-        self.with(uid, |object| object.hold = Some(Hold { until, epoch }));
+    /// A repair got no answer that tells anything: it is made again much later, and people are told why
+    /// when that lasts.
+    pub fn unanswered(&self, uid: &str, message: &str) {
+        self.with(uid, |object| object.requests.again(message));
     }
 
-    /// JumpCloud answered.
+    /// JumpCloud answered a read.
     pub fn worked(&self, uid: &str) {
+        self.with(uid, |object| object.reads = Trouble::default());
+    }
+
+    /// A request was not refused: what it came to is in status.
+    pub fn delivered(&self, uid: &str) {
         self.with(uid, |object| {
-            object.failures = 0;
-            object.trouble = None;
+            object.requests = Trouble::default();
             object.hold = None;
         });
     }
@@ -156,13 +199,52 @@ mod tests {
         let instant = clock::monotonic();
         for seconds in [2, 4, 8] {
             assert!(memory.recall("u", &[], 0, instant).trouble.is_none());
-            let until = memory.failed("u", "no answer", None, now);
-            assert_eq!(until.as_second(), seconds);
-            memory.hold("u", until, 0);
+            assert_eq!(memory.refused("u", "no answer", None, now, 0).as_second(), seconds);
         }
         let notes = memory.recall("u", &[], 0, instant);
         assert_eq!((notes.trouble.as_deref(), notes.hold_until.is_some()), (Some("no answer"), true));
         let notes = memory.recall("u", &[], 1, instant);
         assert_eq!((notes.trouble, notes.hold_until), (None, None));
+    }
+
+    #[test]
+    fn a_read_that_works_does_not_excuse_a_refused_request() {
+        let memory = Memory::default();
+        let now = Timestamp::UNIX_EPOCH;
+        let instant = clock::monotonic();
+        // A key that may read and not write: each time the users are looked up before.
+        for seconds in [2, 4, 8] {
+            memory.worked("u");
+            assert_eq!(memory.refused("u", "403", None, now, 0).as_second(), seconds);
+        }
+        memory.worked("u");
+        let notes = memory.recall("u", &[], 0, instant);
+        assert_eq!((notes.trouble.as_deref(), notes.hold_until.is_some()), (Some("403"), true));
+        // What JumpCloud asks for is waited for, and no longer.
+        let asked = Some(Duration::from_secs(3));
+        assert_eq!(memory.refused("u", "429", asked, now, 0).as_second(), 3);
+        memory.delivered("u");
+        let notes = memory.recall("u", &[], 0, instant);
+        assert_eq!((notes.trouble, notes.hold_until), (None, None));
+        assert_eq!(memory.refused("u", "403", None, now, 0).as_second(), 2);
+        // Who gets no answer is told of as well, and holds nobody back.
+        memory.delivered("u");
+        (0..SHOWN_AFTER).for_each(|_| memory.unanswered("u", "500"));
+        let notes = memory.recall("u", &[], 0, instant);
+        assert_eq!((notes.trouble.as_deref(), notes.hold_until), (Some("500"), None));
+    }
+
+    #[test]
+    fn a_request_that_works_does_not_excuse_failing_reads() {
+        let memory = Memory::default();
+        let now = Timestamp::UNIX_EPOCH;
+        for seconds in [2, 4, 8] {
+            assert_eq!(memory.failed("u", "503", None, now).as_second(), seconds);
+            memory.delivered("u");
+        }
+        let notes = memory.recall("u", &[], 0, clock::monotonic());
+        assert_eq!((notes.trouble.as_deref(), notes.hold_until), (Some("503"), None));
+        memory.worked("u");
+        assert_eq!(memory.failed("u", "503", None, now).as_second(), 2);
     }
 }

@@ -7,7 +7,11 @@ use crate::jumpcloud::error::Error;
 use crate::jumpcloud::users::{UserKey as Wanted, UserSearch};
 use crate::jumpcloud::wire::{LiveUser, RowStatus, WorkResult};
 use crate::plan::facts::{By, Facts, Live, Repair, Repaired, Row, UserKey, Word};
+use crate::users::clean;
 use crate::users::row::{ManagerRef, fold};
+
+/// Most characters of `liveState` in the definition.
+const MAX_STATE: usize = 32;
 
 /// Looks users up. A user that is ours and that the search does not show is asked for by itself: what
 /// follows from its absence is a new creation, and a search may be behind.
@@ -87,30 +91,28 @@ pub async fn managers(client: &JumpCloud, wanted: &[ManagerRef], facts: &mut Fac
     Ok(())
 }
 
-/// Sets fields of one user. Whatever went wrong may be tried again, unless JumpCloud refused the values.
-pub async fn repair(client: &JumpCloud, repair: &Repair) -> Repaired {
-    match client.update_user(&repair.id, &repair.set).await {
-        Ok(_) => Repaired::Done,
-        Err(error) if matches!(error.status(), Some(400 | 409 | 413 | 422)) => {
-            Repaired::Refused { message: error.to_string() }
+/// Sets fields of one user. Whatever went wrong may be tried again, unless JumpCloud refused the values;
+/// the error tells how soon.
+pub async fn repair(client: &JumpCloud, repair: &Repair) -> (Repaired, Option<Error>) {
+    let Err(error) = client.update_user(&repair.id, &repair.set).await else { return (Repaired::Done, None) };
+    let outcome = match &error {
+        Error::Status { status: 400 | 409 | 413 | 422, .. } => {
+            return (Repaired::Refused { message: error.to_string() }, None);
         }
-        Err(error) => {
-            tracing::warn!(%error, "a user could not be repaired; it is tried again");
-            match &error {
-                Error::Throttled { .. }
-                | Error::Connect { .. }
-                | Error::Expired
-                | Error::InvalidId
-                | Error::Token { .. } => Repaired::NotNow,
-                Error::Status { status: 300..=499, .. } => Repaired::NotNow,
-                Error::Timeout
-                | Error::Interrupted { .. }
-                | Error::Status { .. }
-                | Error::TooLarge { .. }
-                | Error::Decode { .. } => Repaired::Unknown,
-            }
-        }
-    }
+        Error::Throttled { .. }
+        | Error::Connect { .. }
+        | Error::Expired
+        | Error::InvalidId
+        | Error::Token { .. }
+        | Error::Status { status: 300..=499, .. } => Repaired::NotNow,
+        Error::Timeout
+        | Error::Interrupted { .. }
+        | Error::Status { .. }
+        | Error::TooLarge { .. }
+        | Error::Decode { .. } => Repaired::Unknown,
+    };
+    tracing::warn!(%error, "a user could not be repaired; it is tried again");
+    (outcome, Some(error))
 }
 
 /// The search compares letter by letter; JumpCloud's usernames are the same in any case.
@@ -125,6 +127,8 @@ fn in_any_case(username: &str) -> Vec<Wanted> {
 
 fn live(user: LiveUser) -> Live {
     let LiveUser { id, username, email, state, created, fields } = user;
+    // Shown in status, which takes no longer word: the whole write would be refused.
+    let state = state.map(|state| clean::cut(&state, MAX_STATE));
     Live { id, username, email, state, created, fields }
 }
 
@@ -141,5 +145,19 @@ fn row(result: WorkResult) -> Row {
         emails: [user.email, persisted.email].into_iter().flatten().collect(),
         // The id below persistedFields may be anybody's.
         ids: user.id.into_iter().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_state_of_any_length_fits_into_status() {
+        let user = |state: &str| LiveUser::read(json!({"_id": "1", "state": state})).map(live).unwrap();
+        assert_eq!(user("SUSPENDED").state.as_deref(), Some("SUSPENDED"));
+        assert_eq!(user(&"LOCKED_".repeat(20)).state.map(|state| state.chars().count()), Some(MAX_STATE));
     }
 }

@@ -23,6 +23,8 @@ pub enum Finding {
     Invalid(String),
     /// There is no Secret of this name.
     SecretMissing(String),
+    /// The operator may not read the Secret of this name.
+    SecretForbidden(String),
     /// A Secret has no such key, or nothing usable under it.
     KeyMissing {
         /// Which Secret and key.
@@ -69,6 +71,9 @@ pub fn assess(
         Finding::SecretMissing(name) => {
             absent(format!("Secret {name} not found; create it in the connection's namespace"))
         }
+        Finding::SecretForbidden(name) => absent(format!(
+            "the operator may not read Secret {name}; allow its ServiceAccount to get Secrets of this namespace"
+        )),
         Finding::KeyMissing { reference, wanted, why } => {
             absent(format!("Secret {} key {} {why}; put the {wanted} there", reference.name, reference.key))
         }

@@ -192,6 +192,13 @@ impl User<'_> {
         }
         let Some(look) = self.look.filter(|look| !look.by_id) else { return self.look_by_names(around) };
         if look.found.is_empty() {
+            // Looked at only to be adopted: that is no word to send it once more.
+            let given_up = |f: &Failure| {
+                f.hash == self.row.hash && f.reason == reason::SUBMISSION_UNKNOWN && f.retry_time.is_none()
+            };
+            if self.failure.is_some_and(given_up) {
+                return refuse(reason::SUBMISSION_UNKNOWN, messages::SUBMISSION_UNKNOWN.to_owned());
+            }
             return self.creation(around);
         }
         self.found(look, around, messages::user_exists)

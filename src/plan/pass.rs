@@ -52,7 +52,7 @@ struct Submitting {
     read: Option<Read>,
     intent: Option<Intent>,
     repairs: Vec<Repair>,
-    /// Users are still to be looked at, and nothing but time stands in the way.
+    /// Users are still to be looked at.
     unseen: bool,
 }
 
@@ -188,8 +188,9 @@ impl<'a> Pass<'a> {
         let nothing =
             || Submitting { outstanding, read: None, intent: None, repairs: Vec::new(), unseen: false };
         let not_yet = || Submitting { unseen, ..nothing() };
+        // Who asked to look is not forgotten because of a connection that is not ready at that moment.
         if self.forbidden(obstacles) {
-            return nothing();
+            return not_yet();
         }
         if outstanding.ready == 0 {
             return nothing();
@@ -204,7 +205,7 @@ impl<'a> Pass<'a> {
                 self.wakes.push(after(self.now, CHECKING));
                 return not_yet();
             }
-            Some(ConnectionFact::Missing | ConnectionFact::NotReady(_)) => return nothing(),
+            Some(ConnectionFact::Missing | ConnectionFact::NotReady(_)) => return not_yet(),
             Some(ConnectionFact::Ready(connection)) => connection.clone(),
         };
         match self.facts.slot {

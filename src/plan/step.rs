@@ -12,9 +12,10 @@ use super::desired::Desired;
 use super::facts::{Facts, Read, Repair};
 use super::intent::Intent;
 use super::pass::Pass;
-use super::policy::Policy;
+use super::policy::{Policy, before};
 use crate::api::condition::Verdict;
-use crate::api::user_status::JumpCloudUserBatchStatus;
+use crate::api::user_status::{Failure, JumpCloudUserBatchStatus};
+use crate::users::row::fold;
 
 /// One object, as a pass found it.
 #[derive(Debug, Clone)]
@@ -66,6 +67,21 @@ pub struct Commit {
     pub repairs: Vec<Repair>,
     /// The verdict that the conditions show.
     pub verdict: Verdict,
+}
+
+/// Whether an announced repair may still be made. Its record names a time after which it counts as over,
+/// and later edits are sent: one that began late, in a process that had been stopped, would undo them.
+#[must_use]
+pub fn is_in_time(
+    repair: &Repair,
+    status: &JumpCloudUserBatchStatus,
+    policy: &Policy,
+    now: Timestamp,
+) -> bool {
+    let key = fold(&repair.username);
+    let announced = status.failures.iter().find(|failure| fold(&failure.username) == key);
+    let until = announced.and_then(Failure::retry_at);
+    until.is_some_and(|until| now < before(until, policy.quarantine))
 }
 
 /// Decides. Pure.

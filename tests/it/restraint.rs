@@ -102,6 +102,8 @@ async fn requests_without_an_answer_are_resolved_by_a_person() {
         if company == "Example" { Ok(()) } else { Err(company) }
     })
     .await;
+    world.reason("sales", "SubmissionUnknown").await;
+    assert_eq!(world.sim.requests(Route::BulkCreate).len(), 2, "adopt sends nobody");
     annotate(&world, "sales", "resolve", "abandon");
     let status = world.reason("sales", "Succeeded").await;
     assert_true(&world.sim, &status);

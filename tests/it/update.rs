@@ -5,7 +5,7 @@ use std::time::Duration;
 use jumpcloud_operator::api::user_batch::JumpCloudUserBatchStatus;
 use jumpcloud_sim::ledger::Request;
 use jumpcloud_sim::settings::{Operation, RowFailure};
-use jumpcloud_sim::{Pattern, Route, Settings, Sim};
+use jumpcloud_sim::{FaultRule, Pattern, Route, Settings, Sim};
 use serde_json::{Value, json};
 
 use crate::harness::manifests::users;
@@ -173,6 +173,26 @@ async fn a_state_that_the_job_ignored_is_repaired_and_other_fields_are_reported(
     assert_eq!(world.sim.user("s0002").unwrap()["alternateEmail"], "other@canary.example.com");
 }
 
+/// A key with the right to start jobs and without the right to write single users.
+#[tokio::test(flavor = "multi_thread")]
+async fn repairs_that_are_refused_are_told_and_tried_ever_more_rarely() {
+    let mut settings = Settings::default();
+    settings.jobs.ignored_fields = vec!["state".to_owned()];
+    let world = World::new("update-refused", settings).await;
+    world.sim.set_faults(vec![FaultRule::status(403).on(Route::UserUpdate)]);
+    let _operator = world.operator(QUICK);
+    world.apply_batch("sales", &json!({"users": users("s", 3, |_| json!({"state": "Activated"}))}));
+    let status = world.reason("sales", "Retrying").await;
+    super::failures::says(super::failures::message(&status), &["403"]);
+    let tries = world.sim.requests(Route::UserUpdate).len();
+    assert!(tries <= 4, "{tries} requests before anybody was told");
+    world.sim.set_faults(Vec::new());
+    assert_true(&world.sim, &world.reason("sales", "Succeeded").await);
+    for name in ["s0000", "s0001", "s0002"] {
+        assert_eq!(world.sim.user(name).expect("the user is there")["state"], "ACTIVATED");
+    }
+}
+
 /// The switches and annotations hold for updates as they do for creations.
 #[tokio::test(flavor = "multi_thread")]
 async fn updates_are_paused_and_tried_again_as_creations_are() {
@@ -204,7 +224,8 @@ async fn updates_are_paused_and_tried_again_as_creations_are() {
     super::failures::annotate(&world, "sales", "requested-at", "now");
     let status = world.reason_within("sales", "PartiallyFailed", Duration::from_secs(8)).await;
     assert_eq!(line(&status, "h0000").0, "Updated");
-    super::failures::annotate(&world, "sales", "retry-failed", "now");
+    // More than status takes of it.
+    super::failures::annotate(&world, "sales", "retry-failed", &"now ".repeat(100));
     assert_true(&world.sim, &world.reason("sales", "Succeeded").await);
     assert_eq!(world.sim.user("h0001").expect("the user is there")["department"], "two");
     let rows: Vec<usize> = updates(&world.sim).iter().map(|request| request.rows).collect();

@@ -98,11 +98,13 @@ impl Queue {
         self.round.keep_only(&order);
         let mut given = Vec::new();
         while tokens > 0 {
+            // The same for all of a namespace: counted once, however many stand in line there.
+            let mut slots = BTreeMap::new();
             let next = self
                 .round
                 .order(&order)
                 .map(|(namespace, name)| Who { namespace: namespace.to_owned(), name: name.to_owned() });
-            let Some(who) = next.into_iter().find(|who| self.can_use(who, jobs)) else { break };
+            let Some(who) = next.into_iter().find(|who| self.can_use(who, jobs, &mut slots)) else { break };
             if let Some(waiting) = self.waiting.get_mut(&who) {
                 waiting.granted = Some(now + UNTAKEN);
             }
@@ -134,10 +136,17 @@ impl Queue {
         order
     }
 
-    fn can_use(&self, who: &Who, jobs: &Jobs) -> bool {
+    fn can_use(&self, who: &Who, jobs: &Jobs, slots: &mut BTreeMap<String, bool>) -> bool {
         match self.waiting.get(who).map(|waiting| waiting.want) {
             Some(Want::Token) => true,
-            Some(Want::Slot) => self.load(&who.namespace, jobs).has_slot(),
+            Some(Want::Slot) => match slots.get(&who.namespace) {
+                Some(has_slot) => *has_slot,
+                None => {
+                    let has_slot = self.load(&who.namespace, jobs).has_slot();
+                    slots.insert(who.namespace.clone(), has_slot);
+                    has_slot
+                }
+            },
             None => false,
         }
     }

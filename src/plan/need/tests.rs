@@ -190,6 +190,30 @@ fn evidence_makes_a_found_user_ours_but_not_another_objects() {
 }
 
 #[test]
+fn who_is_to_be_adopted_and_is_not_there_is_not_sent_a_third_time() {
+    let row = row(&json!({}));
+    let given_up = Failure {
+        username: "ada".to_owned(),
+        hash: row.hash.clone(),
+        reason: reason::SUBMISSION_UNKNOWN.to_owned(),
+        unknown_sends: Some(2),
+        unknown_time: Some(at(0).to_string()),
+        ..Failure::default()
+    };
+    let case =
+        Case { look: looked(&[], false), failure: Some(given_up.clone()), adopt: true, ..Case::default() };
+    assert_eq!(refused(&case.need(&row)).0, reason::SUBMISSION_UNKNOWN);
+    assert!(matches!(Case { adopt: false, ..case }.need(&row), Need::Held));
+    // After the first one it is, by itself; and so is a row that was changed since.
+    let once = Failure { retry_time: Some(at(50).to_string()), ..given_up.clone() };
+    let other = Failure { hash: "another".to_owned(), ..given_up };
+    for failure in [once, other] {
+        let case = Case { look: looked(&[], false), failure: Some(failure), ..Case::default() };
+        assert!(matches!(case.need(&row), Need::Create { .. }));
+    }
+}
+
+#[test]
 fn protected_users_are_not_updated_and_need_no_protection_when_nothing_differs() {
     let row = row(&json!({"company": "Example"}));
     let case = Case {

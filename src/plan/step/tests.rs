@@ -79,6 +79,23 @@ fn a_request_to_look_now_is_noted_when_everybody_was_looked_at() {
 }
 
 #[test]
+fn a_request_to_look_now_outlasts_what_forbids_to_look() {
+    let mut desired = declared(&["ada"]);
+    let mut draft = Draft::of(&JumpCloudUserBatchStatus::default());
+    draft.conflict("ada", &desired.rows[0].hash, None);
+    let handled = |desired: &Desired, facts: &Facts| {
+        committed(decide(desired, &draft.status, facts, at(50))).status.last_handled
+    };
+    let mut facts = ready();
+    facts.connection = Some(ConnectionFact::NotReady("no key".to_owned()));
+    assert_eq!(handled(&desired, &facts), None);
+    desired.paused = true;
+    assert_eq!(handled(&desired, &ready()), None);
+    desired.paused = false;
+    assert!(matches!(decide(&desired, &draft.status, &ready(), at(50)), Step::Read(Read::Users(_))));
+}
+
+#[test]
 fn sending_a_user_again_takes_one_write() {
     let desired = declared(&["ada"]);
     let mut draft = Draft::of(&JumpCloudUserBatchStatus::default());

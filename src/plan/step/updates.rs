@@ -8,6 +8,7 @@ use super::*;
 use crate::api::submission::{Operation, Phase, Recorded, Submission};
 use crate::api::user_status::{Failure, InventoryEntry, reason};
 use crate::plan::desired::desired;
+use crate::plan::draft::Draft;
 use crate::plan::facts::{
     By, Connection, ConnectionFact, Live, Notes, Outcome, Repaired, Row, Slot, UserKey, Word,
 };
@@ -274,4 +275,25 @@ fn an_update_whose_results_are_gone_may_still_run() {
     assert_eq!(given_up.failures[0].reason, reason::SUBMISSION_UNKNOWN, "nobody said that it was refused");
     let done = committed(decide(&desired, &status, &facts("B", 60), at(60))).status;
     assert!(done.submissions.is_empty() && done.failures.is_empty());
+}
+
+#[test]
+fn a_repair_is_not_made_when_its_time_is_over() {
+    let desired = list(&json!({"state": "Suspended"}));
+    let mut status = ours(&desired);
+    status.inventory[0].hash = String::new();
+    status.inventory[0].state = None;
+    let mut draft = Draft::of(&status);
+    draft.not_taken("ada", &desired.rows[0].hash, &["state".to_owned()], at(-60));
+    let mut facts = ready();
+    look(&mut facts, &ada(&json!({"state": "ACTIVATED"})), at(0));
+    let announced = committed(decide(&desired, &draft.status, &facts, at(0)));
+    let [repair] = announced.repairs.as_slice() else { panic!("no repair") };
+    let policy = Policy::default();
+    let last = i64::try_from(policy.submit_timeout.as_secs()).unwrap();
+    for (second, in_time) in [(0, true), (last - 1, true), (last, false), (1_000_000, false)] {
+        assert_eq!(is_in_time(repair, &announced.status, &policy, at(second)), in_time, "{second}");
+    }
+    // Whoever reads another status knows nothing of it.
+    assert!(!is_in_time(repair, &status, &policy, at(0)));
 }

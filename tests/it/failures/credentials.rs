@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, Settings};
+use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, FaultRule, Route, Settings};
 use serde_json::json;
 
 use super::{jobs, message, put_key, says, sent, succeeds_without_an_attempt};
@@ -198,4 +198,20 @@ async fn a_key_that_is_missing_for_20_seconds_costs_no_attempt() {
     users.dedup();
     assert_eq!((sent(&world.sim).len(), users.len()), (10, 100), "each user is in one accepted job");
     assert_eq!(operator.log().matches("this replica leads").count(), 1, "the operator was restarted");
+}
+
+/// Look-ups work and say nothing about the right to write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_may_only_read_is_told_and_tried_ever_more_rarely() {
+    let world = World::new("fail-read-only-key", Settings::default()).await;
+    world.sim.set_faults(vec![FaultRule::status(403).on(Route::BulkCreate)]);
+    world.apply_batch("sales", &strict(3, 100));
+    let _operator = world.operator(QUICK);
+    let status = world.reason("sales", "Retrying").await;
+    says(message(&status), &["JumpCloud refuses the credential (403)"]);
+    let tries = world.sim.requests(Route::BulkCreate).len();
+    assert!(tries <= 4, "{tries} requests before anybody was told");
+    world.sim.set_faults(Vec::new());
+    let status = succeeds_without_an_attempt(&world, "sales").await;
+    assert_true(&world.sim, &status);
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::desired::{Desired, desired};
-use super::facts::{By, Facts, Live, Row, UserKey, Word};
+use super::facts::{By, Connection, ConnectionFact, Facts, Live, Notes, Row, Slot, UserKey, Word};
 use super::identity::identity;
 use super::policy::Policy;
+use super::step::{Batch, Commit, Step, plan};
 use super::submission::{Context, Declared};
 use crate::api::submission::{Operation, Phase, RECORD_VERSION, Submission};
+use crate::api::user_status::JumpCloudUserBatchStatus;
 
 /// Seconds since requests of these tests were intended.
 pub fn at(second: i64) -> Timestamp {
@@ -115,4 +117,43 @@ pub fn next(request: &Submission, facts: &Facts, now: Timestamp) -> super::submi
         urgent: false,
         now,
     })
+}
+
+/// What a pass knows at first: a connection that can be used, and a slot for a job.
+pub fn ready() -> Facts {
+    let mut facts = Facts::begin(Notes::default(), "m".to_owned());
+    facts.connection = Some(ConnectionFact::Ready(Connection {
+        organization: "o".to_owned(),
+        paused: false,
+        max_batch_size: 100,
+    }));
+    facts.slot = Some(Slot::Free);
+    facts
+}
+
+/// An object without annotations.
+pub fn batch<'a>(desired: &'a Desired, status: &'a JumpCloudUserBatchStatus) -> Batch<'a> {
+    Batch {
+        name: "people/sales".to_owned(),
+        generation: 1,
+        requested_at: None,
+        retry_failed: None,
+        resolve: None,
+        deleting: false,
+        desired,
+        status,
+    }
+}
+
+/// What a pass over it does next.
+pub fn decide(desired: &Desired, status: &JumpCloudUserBatchStatus, facts: &Facts, now: Timestamp) -> Step {
+    plan(&batch(desired, status), facts, &Policy::default(), now)
+}
+
+/// The write that a step is.
+pub fn committed(step: Step) -> Commit {
+    match step {
+        Step::Commit(commit) => *commit,
+        other => panic!("no commit: {other:?}"),
+    }
 }

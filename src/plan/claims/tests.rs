@@ -4,10 +4,9 @@ use crate::api::submission::Submission;
 use crate::api::user_status::{InventoryEntry, JumpCloudUserBatchStatus, reason};
 use crate::plan::desired::Desired;
 use crate::plan::draft::Draft;
-use crate::plan::facts::{By, Connection, ConnectionFact, Facts, Notes, Read, Slot};
-use crate::plan::fixtures::{at, declared, intended, live, look, next};
-use crate::plan::policy::Policy;
-use crate::plan::step::{Batch, Commit, Step, plan};
+use crate::plan::facts::{By, Facts, Read};
+use crate::plan::fixtures::{self, at, committed, declared, intended, live, look, next, ready};
+use crate::plan::step::Step;
 use crate::plan::submission::{Fate, Next};
 
 fn neighbour(hold: Hold) -> Claim {
@@ -26,13 +25,7 @@ fn stranger() -> Claim {
 }
 
 fn facts(claims: Claims) -> Facts {
-    let mut facts = Facts::begin(Notes::default(), "m".to_owned());
-    facts.connection = Some(ConnectionFact::Ready(Connection {
-        organization: "o".to_owned(),
-        paused: false,
-        max_batch_size: 100,
-    }));
-    facts.slot = Some(Slot::Free);
+    let mut facts = ready();
     facts.claims = claims;
     facts
 }
@@ -46,24 +39,7 @@ fn rival(claim: Claim) -> Claims {
 }
 
 fn decide(desired: &Desired, status: &JumpCloudUserBatchStatus, facts: &Facts) -> Step {
-    let batch = Batch {
-        name: "people/new".to_owned(),
-        generation: 1,
-        requested_at: None,
-        retry_failed: None,
-        resolve: None,
-        deleting: false,
-        desired,
-        status,
-    };
-    plan(&batch, facts, &Policy::default(), at(60))
-}
-
-fn committed(step: Step) -> Commit {
-    match step {
-        Step::Commit(commit) => *commit,
-        other => panic!("no commit: {other:?}"),
-    }
+    fixtures::decide(desired, status, facts, at(60))
 }
 
 fn ours(removed: bool) -> JumpCloudUserBatchStatus {

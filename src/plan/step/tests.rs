@@ -3,39 +3,12 @@ use crate::api::submission::Recorded;
 use crate::api::user_status::{Failure, reason, result};
 use crate::plan::draft::Draft;
 use crate::plan::facts::ConnectionFact;
-use crate::plan::facts::{Connection, Notes, Row, Slot, Word};
-use crate::plan::fixtures::{accepted, at, declared, look, row};
-
-fn ready() -> Facts {
-    let mut facts = Facts::begin(Notes::default(), "m".to_owned());
-    facts.connection = Some(ConnectionFact::Ready(Connection {
-        organization: "o".to_owned(),
-        paused: false,
-        max_batch_size: 100,
-    }));
-    facts.slot = Some(Slot::Free);
-    facts
-}
+use crate::plan::facts::{Row, Word};
+use crate::plan::fixtures::{accepted, at, batch, committed, declared, look, ready, row};
 
 fn decide(desired: &Desired, status: &JumpCloudUserBatchStatus, facts: &Facts, now: Timestamp) -> Step {
-    let batch = Batch {
-        name: "people/sales".to_owned(),
-        generation: 1,
-        requested_at: Some("now".to_owned()),
-        retry_failed: None,
-        resolve: None,
-        deleting: false,
-        desired,
-        status,
-    };
+    let batch = Batch { requested_at: Some("now".to_owned()), ..batch(desired, status) };
     plan(&batch, facts, &Policy::default(), now)
-}
-
-fn committed(step: Step) -> Commit {
-    match step {
-        Step::Commit(commit) => *commit,
-        other => panic!("no commit: {other:?}"),
-    }
 }
 
 fn rows(of: &[Row]) -> Option<Vec<Row>> {

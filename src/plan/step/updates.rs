@@ -9,27 +9,14 @@ use crate::api::submission::{Operation, Phase, Recorded, Submission};
 use crate::api::user_status::{Failure, InventoryEntry, reason};
 use crate::plan::desired::desired;
 use crate::plan::draft::Draft;
-use crate::plan::facts::{
-    By, Connection, ConnectionFact, Live, Notes, Outcome, Repaired, Row, Slot, UserKey, Word,
-};
-use crate::plan::fixtures::{accepted, at, intended, live, row};
+use crate::plan::facts::{By, Live, Outcome, Repaired, Row, UserKey, Word};
+use crate::plan::fixtures::{accepted, at, committed, decide, intended, live, ready, row};
 
 /// A list of ada alone, with these fields.
 fn list(fields: &Value) -> Desired {
     let mut ada = json!({"username": "ada", "email": "ada@example.com"});
     ada.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     desired(&serde_json::from_value(json!({"users": [ada], "retry": {"limit": 0}})).unwrap(), 1000)
-}
-
-fn ready() -> Facts {
-    let mut facts = Facts::begin(Notes::default(), "m".to_owned());
-    facts.connection = Some(ConnectionFact::Ready(Connection {
-        organization: "o".to_owned(),
-        paused: false,
-        max_batch_size: 100,
-    }));
-    facts.slot = Some(Slot::Free);
-    facts
 }
 
 /// A status in which ada is ours, as this list declares it.
@@ -72,27 +59,6 @@ fn update(desired: &Desired) -> Submission {
 fn with(mut status: JumpCloudUserBatchStatus, records: Vec<Submission>) -> JumpCloudUserBatchStatus {
     status.submissions = records.into_iter().map(|record| Recorded::Known(Box::new(record))).collect();
     status
-}
-
-fn decide(desired: &Desired, status: &JumpCloudUserBatchStatus, facts: &Facts, now: Timestamp) -> Step {
-    let batch = Batch {
-        name: "people/sales".to_owned(),
-        generation: 1,
-        requested_at: None,
-        retry_failed: None,
-        resolve: None,
-        deleting: false,
-        desired,
-        status,
-    };
-    plan(&batch, facts, &Policy::default(), now)
-}
-
-fn committed(step: Step) -> Commit {
-    match step {
-        Step::Commit(commit) => *commit,
-        other => panic!("no commit: {other:?}"),
-    }
 }
 
 fn finished() -> Option<Vec<Row>> {

@@ -120,7 +120,7 @@ impl<'a> Pass<'a> {
         let owners = &self.facts.claims.owners;
         let taken_over = |id: &str| owners.get(id).filter(|claim| claim.hold == Hold::Wanted);
         self.draft.let_go(self.batch.desired, taken_over, self.now);
-        self.draft.make_room(MAX_RECORDS);
+        self.draft.make_room(self.batch.desired, MAX_RECORDS, self.now);
     }
 
     /// What stands in the way, as far as it is known without reading.

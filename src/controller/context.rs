@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 
 use super::claims::Claims;
 use super::connections::Connections;
@@ -58,18 +59,66 @@ pub struct Context {
 }
 
 impl Context {
-    /// Waits until every watch has listed its objects: who has which user is not known before. A
-    /// namespace that cannot be listed stops the others for a while only.
+    /// Waits until every watch has listed its objects: before, nobody knows who has which user, and a
+    /// connection that is only not listed yet would seem to be missing, with nothing to come that looks
+    /// again. A namespace that cannot be listed stops the others for a while only.
     pub async fn all_listed(&self) {
         let all = || async {
-            let ready = join_all(self.batches.iter().map(Store::wait_until_ready));
-            tokio::select! {
-                () = self.shutdown.token().cancelled_owned() => {}
-                late = tokio::time::timeout(LISTED_WITHIN, ready) => if late.is_err() {
-                    tracing::warn!("a watched namespace cannot be listed; its batches are not known");
-                },
+            let token = self.shutdown.token();
+            if !listed(&self.batches, &self.connections, &token).await && !token.is_cancelled() {
+                tracing::warn!("a watched namespace cannot be listed; its objects are not known");
             }
         };
         self.listed.get_or_init(all).await;
+    }
+}
+
+/// Whether everything was listed in time.
+async fn listed(
+    batches: &[Store<BatchHead>],
+    connections: &Connections,
+    cancelled: &CancellationToken,
+) -> bool {
+    let ready = async {
+        let batches = join_all(batches.iter().map(Store::wait_until_ready));
+        join(batches, connections.stores_are_ready(cancelled)).await
+    };
+    tokio::select! {
+        () = cancelled.cancelled() => false,
+        late = tokio::time::timeout(LISTED_WITHIN, ready) => late.is_ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::DeserializeGuard;
+    use kube::runtime::reflector;
+    use kube::runtime::watcher::Event;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::api::connection::JumpCloudConnection;
+    use crate::controller::credentials::Outbound;
+    use crate::jumpcloud::observe::NoObserver;
+
+    /// Paused time: what waits for nothing else waits until the end.
+    #[tokio::test(start_paused = true)]
+    async fn passes_wait_for_connections_as_well() {
+        let (batches, mut heads) = reflector::store::<BatchHead>();
+        let (stored, mut writer) = reflector::store::<DeserializeGuard<JumpCloudConnection>>();
+        let config = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+        let outbound = Outbound {
+            allowed_origins: Vec::new(),
+            extra_roots: Vec::new(),
+            proxy: None,
+            observer: Arc::new(NoObserver),
+        };
+        let client = kube::Client::try_from(config).unwrap();
+        let connections = Connections::new(client, outbound, vec![stored], mpsc::channel(1).0);
+        let token = CancellationToken::new();
+        heads.apply_watcher_event(&Event::InitDone);
+        assert!(!listed(std::slice::from_ref(&batches), &connections, &token).await);
+        writer.apply_watcher_event(&Event::InitDone);
+        assert!(listed(std::slice::from_ref(&batches), &connections, &token).await);
     }
 }

@@ -73,6 +73,14 @@ pub struct HeadSubmission {
     pub phase: Option<Phase>,
 }
 
+impl HeadSubmission {
+    /// Whether a job may run, or come to run; also when the phase cannot be read.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.phase.is_none_or(Phase::is_under_way)
+    }
+}
+
 /// What a batch says about users, as fingerprints.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct HeadUsers {
@@ -220,8 +228,8 @@ impl HeadUsers {
         let under_way: HashSet<u64> = status
             .submissions
             .iter()
-            // Part of a refused request: not sent, and declared if it still counts.
-            .filter(|request| request.head.phase != Some(Phase::Rejected))
+            // Part of a refused request is declared if it still counts.
+            .filter(|request| request.head.is_under_way())
             .flat_map(|request| match request.operation {
                 Some(Operation::Update) => &request.usernames,
                 Some(Operation::Create) | None => &request.members,

@@ -113,6 +113,17 @@ pub enum Phase {
     Rejected,
 }
 
+impl Phase {
+    /// Whether a job may run, or come to run. Part of a refused request is still to be sent.
+    #[must_use]
+    pub fn is_under_way(self) -> bool {
+        match self {
+            Self::Intended | Self::Accepted | Self::Unknown => true,
+            Self::Rejected => false,
+        }
+    }
+}
+
 impl Recorded {
     /// The record, when it is understood.
     #[must_use]

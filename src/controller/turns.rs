@@ -25,7 +25,7 @@ use self::queue::Queue;
 pub use self::queue::Shared;
 use super::wakes::Wakes;
 use crate::api::head::BatchHead;
-use crate::api::submission::{Phase, Recorded};
+use crate::api::submission::Recorded;
 use crate::api::user_status::JumpCloudUserBatchStatus;
 use crate::jumpcloud::throttles::ThrottleKey;
 use crate::runtime::clock;
@@ -102,7 +102,7 @@ impl Turns {
         let metadata = &head.metadata;
         let (Some(namespace), Some(name)) = (&metadata.namespace, &metadata.name) else { return };
         let who = Who { namespace: namespace.clone(), name: name.clone() };
-        let under_way = head.status.submissions.iter().filter(|s| s.phase != Some(Phase::Rejected)).count();
+        let under_way = head.status.submissions.iter().filter(|s| s.is_under_way()).count();
         let version = Version::of(metadata.resource_version.as_deref());
         self.report(&who, &head.spec.connection_ref.name, under_way, version);
     }
@@ -226,7 +226,7 @@ impl Turn<'_> {
     /// Tells how many jobs the object has under way. A slot that was taken is one of them by now.
     pub fn report(&self, status: &JumpCloudUserBatchStatus, version: &str, started: bool) {
         let records = status.submissions.iter().filter_map(Recorded::known);
-        let under_way = records.filter(|record| record.phase != Phase::Rejected).count();
+        let under_way = records.filter(|record| record.phase.is_under_way()).count();
         // Who has been told to wait in this pass does not ask again in it.
         let awake = (!self.waits).then_some(&self.who);
         self.turns.with_but(awake, |state| {

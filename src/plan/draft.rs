@@ -178,13 +178,18 @@ impl Draft {
     /// `until` its outcome is open.
     pub fn repairing(&mut self, row: &DesiredRow, sets_state: bool, until: Timestamp) {
         self.begin_change(&row.username, sets_state);
-        let failure = self.failure(&row.username, &row.hash);
+        self.tried_to_set(&row.username, &row.hash).retry_time = Some(until.to_string());
+    }
+
+    /// Counts one more try to have values taken. Earlier failures of another kind do not count.
+    fn tried_to_set(&mut self, username: &str, hash: &str) -> &mut Failure {
+        let failure = self.failure(username, hash);
         if failure.reason != reason::FIELD_NOT_TAKEN {
             failure.attempts = 0;
         }
         failure.reason = reason::FIELD_NOT_TAKEN.to_owned();
         failure.attempts = (failure.attempts + 1).min(TAKEN_WITHIN);
-        failure.retry_time = Some(until.to_string());
+        failure
     }
 
     /// A repair did not come to pass: it does not count.

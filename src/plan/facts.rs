@@ -90,7 +90,8 @@ pub enum By {
 }
 
 impl UserKey {
-    /// How many conditions of a search it takes. A username in mixed case is searched in lower case, too.
+    /// How many conditions of a search it takes. A username in mixed case is searched in lower case, too, which
+    /// is not counted: a list of such names may cost the client a second request.
     #[must_use]
     pub fn conditions(&self) -> usize {
         match &self.by {

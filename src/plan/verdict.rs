@@ -69,8 +69,7 @@ pub fn verdict(
     if let Some(version) = foreign(status) {
         return stalled(Reason::NewerVersion, messages::newer_version(version));
     }
-    // A part of a refused request is still to be sent: nothing is under way yet.
-    let under_way = |record: &Recorded| record.known().is_none_or(|s| s.phase != Phase::Rejected);
+    let under_way = |record: &Recorded| record.known().is_none_or(|s| s.phase.is_under_way());
     let in_flight = status.submissions.iter().any(under_way);
     let left = outstanding.any();
     if in_flight || left {

@@ -10,7 +10,7 @@ use super::facts::{Facts, Repair, UserKey};
 use super::managers::Managers;
 use super::need::{Around, Need, Taken, User};
 use super::policy::{Policy, after};
-use crate::api::submission::{Operation, Phase, Recorded, Submission};
+use crate::api::submission::{Operation, Recorded, Submission};
 use crate::api::user_status::{Failure, InventoryEntry, reason, result};
 use crate::users::clean;
 use crate::users::row::{DesiredRow, ManagerRef, fold};
@@ -145,7 +145,7 @@ impl<'a> Sorter<'a> {
             .submissions
             .iter()
             .filter_map(Recorded::known)
-            .filter(|s| s.phase == Phase::Rejected)
+            .filter(|s| !s.phase.is_under_way())
             .cloned()
             .collect();
         halves.sort_by_key(|half| half.members.len());

@@ -8,6 +8,7 @@ use super::output::{note, plain};
 use super::{Answer, Failure, Session};
 use crate::jumpcloud::users::{UserKey, UserSearch};
 use crate::jumpcloud::wire::LiveUser;
+use crate::users::row::fold;
 
 /// The length of JumpCloud's ids.
 const ID: usize = 24;
@@ -103,7 +104,7 @@ fn pick<'a>(key: &UserKey, found: &'a [LiveUser]) -> Option<&'a LiveUser> {
         UserKey::Id(id) => found.iter().find(|user| user.id == *id),
         UserKey::Email(email) => found.iter().find(|user| user.email.to_lowercase() == email.to_lowercase()),
         UserKey::Username(name) => found.iter().find(|user| user.username == *name).or_else(|| {
-            let mut alike = found.iter().filter(|user| user.username.to_lowercase() == name.to_lowercase());
+            let mut alike = found.iter().filter(|user| fold(&user.username) == fold(name));
             alike.next().filter(|_| alike.next().is_none())
         }),
         UserKey::EmployeeIdentifier(_) => None,

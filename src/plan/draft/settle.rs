@@ -164,12 +164,7 @@ impl Draft {
 
     /// JumpCloud kept other values than were sent: sent once more, then it is a person's turn.
     pub fn not_taken(&mut self, username: &str, hash: &str, fields: &[String], now: Timestamp) {
-        let failure = self.failure(username, hash);
-        if failure.reason != reason::FIELD_NOT_TAKEN {
-            failure.attempts = 0;
-        }
-        failure.reason = reason::FIELD_NOT_TAKEN.to_owned();
-        failure.attempts = (failure.attempts + 1).min(TAKEN_WITHIN);
+        let failure = self.tried_to_set(username, hash);
         let last = failure.attempts >= TAKEN_WITHIN;
         // Looked at again before it is sent again: a search may show an update late.
         failure.retry_time = (!last).then(|| after(now, backoff(failure.attempts)).to_string());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{CHECKING, Pass};
-use crate::api::submission::{Phase, Recorded, Submission};
+use crate::api::submission::{Recorded, Submission};
 use crate::plan::facts::{ConnectionFact, Read};
 use crate::plan::policy::after;
 use crate::plan::submission::{Context, Declared, Next};
@@ -27,7 +27,7 @@ impl Pass<'_> {
                 self.take(submission, next);
             }
         }
-        let open: Vec<_> = open.into_iter().filter(|s| s.phase != Phase::Rejected).collect();
+        let open: Vec<_> = open.into_iter().filter(|s| s.phase.is_under_way()).collect();
         if open.is_empty() || self.recorded {
             return None;
         }

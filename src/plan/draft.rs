@@ -227,3 +227,33 @@ impl Draft {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixtures::{at, declared};
+
+    #[test]
+    fn values_are_tried_twice_whatever_failed_before() {
+        let row = declared(&["ada"]).rows.remove(0);
+        let mut draft = Draft::of(&JumpCloudUserBatchStatus::default());
+        let other = draft.failure("ada", &row.hash);
+        reason::REJECTED.clone_into(&mut other.reason);
+        other.attempts = 3;
+        let fields = ["department".to_owned()];
+        draft.not_taken("ada", &row.hash, &fields, at(0));
+        let first = draft.status.failures[0].clone();
+        assert_eq!((first.attempts, first.retry_time), (1, Some(at(10).to_string())));
+        draft.not_taken("ada", &row.hash, &fields, at(20));
+        let last = draft.status.failures[0].clone();
+        assert_eq!((last.attempts, last.retry_time), (2, None), "a person's turn");
+        assert!(draft.news["ada"].message.as_deref().is_some_and(|text| text.contains("department")));
+
+        // A repair counts as a try, but for one that did not come to pass.
+        let mut draft = Draft::of(&JumpCloudUserBatchStatus::default());
+        draft.repairing(&row, false, at(30));
+        assert_eq!(draft.status.failures[0].attempts, 1);
+        draft.repair_again(&row, at(40));
+        assert_eq!(draft.status.failures[0].attempts, 0);
+    }
+}

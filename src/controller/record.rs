@@ -18,7 +18,7 @@ use crate::api::user_batch::JumpCloudUserBatch;
 use crate::jumpcloud::client::JumpCloud;
 use crate::jumpcloud::throttle::Permit;
 use crate::plan::conflict::{Resolution, Snapshot, resolve};
-use crate::plan::intent::Intent;
+use crate::plan::intent::{Intent, Payload};
 use crate::plan::step::Commit;
 use crate::runtime::clock;
 
@@ -39,7 +39,7 @@ pub struct Ready {
 /// A request whose intent is committed. Made by [`commit`] alone.
 pub struct Armed {
     submission: Submission,
-    payload: Vec<u8>,
+    payload: Payload,
     ready: Ready,
 }
 
@@ -51,7 +51,7 @@ impl Armed {
     }
 
     /// Uses the right up.
-    pub(super) fn spend(self) -> (Submission, Vec<u8>, Ready) {
+    pub(super) fn spend(self) -> (Submission, Payload, Ready) {
         (self.submission, self.payload, self.ready)
     }
 }

@@ -16,6 +16,7 @@ use crate::jumpcloud::client::BulkRequest;
 use crate::jumpcloud::delivery::{Delivery, NotSent, Refusal};
 use crate::plan::desired::Desired;
 use crate::plan::facts::Outcome;
+use crate::plan::intent::Payload;
 use crate::runtime::clock;
 use crate::runtime::shutdown::Shutdown;
 
@@ -45,7 +46,11 @@ pub async fn send(shutdown: &Shutdown, to: Address, armed: Armed, desired: &Desi
     let creation_source = Some(desired.creation_source.header());
     let task = async move {
         let (submission, payload, ready) = armed.spend();
-        let request = BulkRequest { body: Bytes::from(payload), suppress_email, creation_source };
+        let body = match payload {
+            Payload::Rows(body) => Bytes::from(body),
+            Payload::Schedule(_) => Bytes::new(),
+        };
+        let request = BulkRequest { body, suppress_email, creation_source };
         // The wall clock decides for whoever settles this submission, so it is asked as well.
         if clock::now() >= submission.submit_by {
             let refusal = Refusal::NotSent(NotSent::Expired);
@@ -54,7 +59,10 @@ pub async fn send(shutdown: &Shutdown, to: Address, armed: Armed, desired: &Desi
         #[expect(clippy::disallowed_methods, reason = "the one place that may: it consumes an Armed")]
         let delivery = match submission.operation {
             Operation::Create => ready.client.bulk_create(ready.permit, &request, ready.deadline).await,
-            Operation::Update => ready.client.bulk_update(ready.permit, &request, ready.deadline).await,
+            // Batches schedule nothing; their kind has a sender of its own.
+            Operation::Update | Operation::Schedule => {
+                ready.client.bulk_update(ready.permit, &request, ready.deadline).await
+            }
         };
         let nonce = submission.nonce.as_str();
         match delivery {

@@ -72,8 +72,8 @@ pub struct RunArgs {
     /// How often a Secret is read while its connection is not Ready.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_SECRET_POLL_INTERVAL", default_value = "60s", value_parser = duration)]
     pub(super) secret_poll_interval: Duration,
-    /// How long cleaning up after a deleted object may take. After this time its finalizer goes, although
-    /// scheduled state changes may be left in JumpCloud.
+    /// How long cleaning up may take: after this time a deleted object's finalizer goes although scheduled
+    /// state changes may be left in JumpCloud.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_CLEANUP_TIMEOUT", default_value = "10m", value_parser = duration)]
     pub(super) cleanup_timeout: Duration,
     /// PEM file with certificates to trust besides the system's.

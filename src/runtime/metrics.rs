@@ -78,6 +78,10 @@ impl Metrics {
             cleanup_abandoned: Counter::default(),
             leader: Gauge::default(),
         };
+        // Both are there from the beginning, so that none to come is 0 and not absent.
+        for state in ["Activated", "Suspended"] {
+            metrics.schedules_changed(state, 0);
+        }
         let registry = registry.sub_registry_with_prefix(PREFIX);
         // The encoder adds `_total` to counters, the unit to histograms and `_info` to information, so
         // "build" becomes build_info.
@@ -177,7 +181,6 @@ pub fn described() -> Vec<Described> {
     metrics.reconciled("", "", Duration::ZERO);
     metrics.requested("", "", Duration::ZERO);
     metrics.users_changed("", "", 0);
-    metrics.schedules_changed("", 0);
     metrics.oldest_job_age.ask(|| Some(0.0));
     metrics.rate_tokens.ask(|| Some(0.0));
     let mut text = String::new();

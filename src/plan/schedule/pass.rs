@@ -1,0 +1,629 @@
+//! One question of a pass over a schedule: what is known, what stands in the way, what comes next.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::cancel::{self, Cancelling};
+use super::change::Change;
+use super::draft;
+use super::facts::{BatchFact, Call, EventsWanted, Facts, Key, Read};
+use super::intent::{MOST, intent};
+use super::lines::{Line, lines};
+use super::looks::{self, Looks};
+use super::need::{Circumstances, Need, retry_time};
+use super::roster::Members;
+use super::step::{Schedule, Step};
+use crate::api::schedule_status::{ScheduledUserStateStatus, origin, result};
+use crate::api::submission::{Operation, Phase, Recorded, Submission};
+use crate::plan::facts::{Connection, ConnectionFact, LOOK_UP, Outcome, Slot};
+use crate::plan::intent::Intent;
+use crate::plan::policy::{Policy, Writes, after, before};
+use crate::users::protected::is_protected;
+
+/// How soon a connection is looked at again that this process is just checking.
+pub(super) const CHECKING: Duration = Duration::from_secs(1);
+
+/// How soon a call that did not come to pass is made again.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Users of a batch that is not done are waited for until so long before the instant; then who is there is
+/// scheduled.
+const LATEST: Duration = Duration::from_secs(600);
+
+pub(super) struct Pass<'a> {
+    pub(super) schedule: &'a Schedule<'a>,
+    pub(super) facts: &'a Facts,
+    pub(super) policy: &'a Policy,
+    pub(super) now: Timestamp,
+    /// The status as it is about to be.
+    pub(super) status: ScheduledUserStateStatus,
+    /// Somebody asked to look and act now.
+    pub(super) urgent: bool,
+    /// The draft holds what only this pass knows: it is written before anything else is read or sent.
+    pub(super) told: bool,
+    pub(super) wakes: Vec<Timestamp>,
+}
+
+/// What is still to be done, and what comes first.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    pub(super) read: Option<Read>,
+    pub(super) intent: Option<Intent>,
+    pub(super) call: Option<Call>,
+    /// Users that need something that can be done now.
+    pub(super) ready: usize,
+    /// Users that are tried again later.
+    pub(super) later: usize,
+    /// Events that are still to be cancelled.
+    pub(super) cancels: usize,
+    /// Something is to be looked at, and could not be.
+    pub(super) unseen: bool,
+    /// The batch, where it is waited for.
+    pub(super) batch: Batch,
+    /// How many users the guard counts, when it has tripped.
+    pub(super) tripped: Option<usize>,
+}
+
+/// What is waited for of the batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Batch {
+    #[default]
+    Known,
+    Missing,
+    Awaiting(usize),
+    Elsewhere,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(
+        schedule: &'a Schedule<'a>,
+        facts: &'a Facts,
+        policy: &'a Policy,
+        now: Timestamp,
+    ) -> Self {
+        let handled = schedule.status.last_handled.as_ref().and_then(|handled| handled.requested_at.as_ref());
+        let urgent = schedule.requested_at.is_some() && schedule.requested_at.as_ref() != handled;
+        let status = schedule.status.clone();
+        Self { schedule, facts, policy, now, status, urgent, told: false, wakes: Vec::new() }
+    }
+
+    /// Decides what the pass does next.
+    pub(super) fn next(mut self) -> Step {
+        if super::verdict::foreign(self.schedule.status).is_some() {
+            return if self.schedule.deleting { self.leave() } else { self.newer() };
+        }
+        self.annotations();
+        if let Some(read) = self.follow() {
+            return Step::Read(read);
+        }
+        cancel::drop_past(&mut self.status, self.now);
+        if self.schedule.deleting {
+            return self.leave();
+        }
+        let declared = Change::declared(self.schedule.desired);
+        let work = match declared.filter(|_| self.schedule.desired.problems.is_empty()) {
+            Some(change) => self.work(change),
+            None => Work::default(),
+        };
+        match work.read.clone() {
+            Some(read) if !self.told => Step::Read(read),
+            _ => self.conclude(work),
+        }
+    }
+
+    fn annotations(&mut self) {
+        let handled = self.schedule.status.last_handled.clone().unwrap_or_default();
+        if let Some(value) =
+            self.schedule.retry_failed.as_ref().filter(|v| Some(*v) != handled.retry_failed.as_ref())
+        {
+            for user in self.status.users.iter_mut().filter(|user| user.result == result::FAILED) {
+                draft::begin_anew(user);
+            }
+            self.status.last_handled.get_or_insert_default().retry_failed = Some(value.clone());
+        }
+        if let Some(value) = self.schedule.resolve.as_ref().filter(|v| Some(*v) != handled.resolve.as_ref()) {
+            if value == "abandon" {
+                self.status.submissions.retain(|record| record.known().is_none());
+            }
+            self.status.last_handled.get_or_insert_default().resolve = Some(value.clone());
+        }
+    }
+
+    /// Everything that brings JumpCloud to what is declared.
+    fn work(&mut self, change: Change) -> Work {
+        draft::supersede(&mut self.status, change);
+        cancel::drop_past(&mut self.status, self.now);
+        let mut work = Work::default();
+        let members = match self.members(change, &mut work) {
+            Ok(members) => members,
+            Err(read) => return Work { read: Some(read), unseen: true, ..work },
+        };
+        let looks = self.looks(change);
+        let again = self.urgent || looks.due(self.looked(change));
+        let mut lines =
+            lines(&self.schedule.desired.rows, members.as_ref(), &self.status.users, &self.schedule.uid);
+        if let Some(read) = self.resolve(&mut lines, again, &mut work) {
+            return Work { read: Some(read), ..work };
+        }
+        let wanted = self.wanted(&lines);
+        cancel::mark_unwanted(&mut self.status, &wanted);
+        self.status.users = lines.iter().map(|line| line.user.clone()).collect();
+        let before_time = self.now < change.time;
+        let events = |status: &ScheduledUserStateStatus| status.events.iter().any(|e| e.superseded.is_none());
+        if before_time {
+            let policy = self.schedule.desired.deletion;
+            if self.may_write()
+                && let Some(missing) = cancel::split_shared(&mut self.status, self.facts, policy, again)
+                && let Some(read) = self.look_at(missing, &mut work)
+            {
+                return Work { read: Some(read), ..work };
+            }
+            if again && events(&self.status) {
+                let users: BTreeSet<String> =
+                    self.status.events.iter().map(|entry| entry.id.clone()).collect();
+                if let Some(read) = self.events(change, users.into_iter().collect(), &mut work) {
+                    return Work { read: Some(read), ..work };
+                }
+            }
+        }
+        let needs = self.needs(change, &mut lines, wanted, (again, looks), &mut work);
+        self.status.users = lines.into_iter().map(|line| line.user).collect();
+        self.act(change, needs, &mut work);
+        if work.read.is_none() {
+            self.cancel(again, &mut work);
+        }
+        if let Some(next) = looks.next {
+            self.wakes.push(next);
+        }
+        work
+    }
+
+    fn looks(&self, change: Change) -> Looks {
+        if self.now < change.time {
+            looks::of_events(&self.schedule.uid, change.time, self.now)
+        } else {
+            looks::of_states(change.time, self.schedule.desired.grace, self.now)
+        }
+    }
+
+    /// When it was looked last. A process that has not looked after the instant looks soon: nobody knows what a
+    /// process before it has seen.
+    fn looked(&self, change: Change) -> Timestamp {
+        let notes = &self.facts.notes;
+        if self.now < change.time {
+            notes.listed.unwrap_or(notes.since).max(notes.since)
+        } else {
+            notes.seen.unwrap_or(change.time)
+        }
+    }
+
+    /// The users of the batch; `None` when there is no batch, when nobody can tell, or when the set is fixed.
+    fn members(&mut self, change: Change, work: &mut Work) -> Result<Option<Members>, Read> {
+        let Some(name) = &self.schedule.desired.batch else { return Ok(Some(Members::default())) };
+        let known = self.status.users.iter().any(|user| user.row.is_none());
+        if self.now >= change.time && known {
+            return Ok(None);
+        }
+        match &self.facts.batch {
+            None => match self.possible(Read::Batch(name.clone())) {
+                Some(read) => Err(read),
+                None => {
+                    work.unseen = true;
+                    work.batch = Batch::Missing;
+                    Ok(None)
+                }
+            },
+            Some(BatchFact::Missing) => {
+                work.batch = Batch::Missing;
+                Ok(None)
+            }
+            Some(BatchFact::Found(members)) => {
+                let ours = self
+                    .status
+                    .organization_id
+                    .clone()
+                    .or_else(|| self.connection().map(|connection| connection.organization.clone()));
+                if ours.is_some() && members.organization.is_some() && members.organization != ours {
+                    work.batch = Batch::Elsewhere;
+                    return Ok(None);
+                }
+                if members.awaiting > 0 {
+                    work.batch = Batch::Awaiting(members.awaiting);
+                }
+                Ok(Some(members.clone()))
+            }
+        }
+    }
+
+    /// Finds out who is meant; a read that is missing is handed back.
+    fn resolve(&mut self, lines: &mut [Line], again: bool, work: &mut Work) -> Option<Read> {
+        let mut unknown: Vec<Key> = Vec::new();
+        for line in lines.iter_mut().filter(|line| line.is_unresolved(again)) {
+            let Some(key) = line.key.clone() else { continue };
+            match self.facts.users.get(&key) {
+                Some(look) => line.resolve(look),
+                None if !unknown.contains(&key) => unknown.push(key),
+                None => {}
+            }
+        }
+        if unknown.is_empty() {
+            return None;
+        }
+        unknown.truncate(LOOK_UP);
+        let read = self.ask(Read::Users(unknown));
+        work.unseen = true;
+        read
+    }
+
+    /// Ids of users that are declared and that nothing holds back.
+    fn wanted(&self, lines: &[Line]) -> BTreeSet<String> {
+        if self.schedule.desired.paused {
+            return BTreeSet::new();
+        }
+        let free = |line: &&Line| {
+            !line.user.username.as_deref().is_some_and(|name| is_protected(&self.facts.protected, name))
+        };
+        lines.iter().filter(free).filter_map(|line| line.user.id.clone()).collect()
+    }
+
+    /// Decides what every user needs.
+    fn needs(
+        &mut self,
+        change: Change,
+        lines: &mut [Line],
+        wanted: BTreeSet<String>,
+        (again, looks): (bool, Looks),
+        work: &mut Work,
+    ) -> Vec<(String, Need)> {
+        let ids: BTreeSet<&str> =
+            lines.iter().filter(|line| !line.is(result::NOT_FOUND)).filter_map(Line::id).collect();
+        let tripped = self.schedule.desired.max_users.is_some_and(|most| ids.len() > most);
+        work.tripped = tripped.then_some(ids.len());
+        let awaits = matches!(work.batch, Batch::Awaiting(_));
+        let latest = before(change.time, LATEST);
+        if awaits && self.now < latest {
+            self.wakes.push(latest);
+        }
+        let circumstances = Circumstances {
+            change,
+            desired: self.schedule.desired,
+            status: &self.status,
+            facts: self.facts,
+            wanted,
+            in_flight: self.in_flight(change),
+            tripped,
+            awaiting: awaits && self.now < latest,
+            again,
+            urgent: self.urgent,
+            looks,
+            now: self.now,
+        };
+        let mut needs: Vec<(String, Need)> = Vec::new();
+        for line in lines.iter_mut() {
+            let need = circumstances.need(line);
+            let later = retry_time(line).filter(|until| *until > self.now);
+            let need = match (need, later) {
+                (Need::Post | Need::Events | Need::Apply, Some(until)) => Need::Wait(Some(until)),
+                (need, _) => need,
+            };
+            if let Some(id) = line.user.id.clone()
+                && need != Need::Nothing
+                && !needs.iter().any(|(other, _)| *other == id)
+            {
+                needs.push((id, need));
+            }
+        }
+        needs
+    }
+
+    /// Users that requests for this change have under way.
+    fn in_flight(&self, change: Change) -> BTreeSet<String> {
+        let records = self.status.submissions.iter().filter_map(Recorded::known);
+        let ours =
+            |record: &&Submission| record.phase.is_under_way() && Change::asked(record) == Some(change);
+        records.filter(ours).flat_map(|record| record.members.clone()).collect()
+    }
+
+    /// Does what users need: into the draft, or as the next read, request or call.
+    fn act(&mut self, change: Change, needs: Vec<(String, Need)>, work: &mut Work) {
+        let (mut posts, mut applies, mut states, mut unlisted) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (id, need) in needs {
+            match need {
+                Need::Nothing => {}
+                Need::Wait(until) => {
+                    work.later += usize::from(until.is_some());
+                    self.wakes.extend(until);
+                }
+                Need::Events => unlisted.push(id),
+                Need::State => states.push(id),
+                Need::Post => posts.push(id),
+                Need::Apply => applies.push(id),
+                Need::Adopt(event) => {
+                    draft::own(&mut self.status, change, &event, origin::ADOPTED, false);
+                    self.status.organization_id = self
+                        .status
+                        .organization_id
+                        .take()
+                        .or_else(|| self.connection().map(|connection| connection.organization.clone()));
+                    self.became_scheduled(&id);
+                }
+                Need::Reclaim(job) => {
+                    for entry in
+                        self.status.events.iter_mut().filter(|e| e.scheduled_job_id == job && e.id == id)
+                    {
+                        entry.superseded = None;
+                    }
+                    self.became_scheduled(&id);
+                }
+                Need::Vanished => {
+                    self.status.events.retain(|entry| entry.id != id || entry.superseded.is_some());
+                    posts.push(id);
+                }
+                Need::Yield => {
+                    for entry in
+                        self.status.events.iter_mut().filter(|e| e.superseded.is_none() && e.id == id)
+                    {
+                        entry.superseded = Some(change.superseded());
+                    }
+                }
+                Need::Call(call) => {
+                    work.ready += 1;
+                    if self.may_write() && !self.held() && self.is_ours() {
+                        work.call.get_or_insert(call);
+                    }
+                }
+            }
+        }
+        self.drop_made(change);
+        work.ready += posts.len() + applies.len() + unlisted.len();
+        if !states.is_empty() {
+            work.unseen = true;
+            let keys = states.into_iter().map(Key::Id).take(LOOK_UP).collect();
+            work.read = self.ask(Read::Users(keys));
+            if work.read.is_some() {
+                return;
+            }
+        }
+        let (all, at_once) = if self.now < change.time {
+            (posts.iter().chain(&unlisted).cloned().collect::<Vec<_>>(), false)
+        } else {
+            (applies, true)
+        };
+        self.submit(change, (all, &unlisted), at_once, work);
+    }
+
+    fn became_scheduled(&mut self, id: &str) {
+        for user in draft::lines_of(&mut self.status, id) {
+            result::SCHEDULED.clone_into(&mut user.result);
+            (user.reason, user.message, user.unknown_sends, user.retry_time) = (None, None, None, None);
+        }
+    }
+
+    /// After the instant, events of users whose outcome is known are nothing to remember.
+    fn drop_made(&mut self, change: Change) {
+        if self.now < change.time {
+            return;
+        }
+        let open: BTreeSet<String> = self
+            .status
+            .users
+            .iter()
+            .filter(|user| {
+                matches!(user.result.as_str(), result::SCHEDULED | result::PENDING | result::CONFLICT)
+            })
+            .filter_map(|user| user.id.clone())
+            .collect();
+        self.status.events.retain(|entry| entry.superseded.is_some() || open.contains(&entry.id));
+    }
+
+    /// The next request, if one may go out now; or the look that it needs.
+    fn submit(
+        &mut self,
+        change: Change,
+        (all, unlisted): (Vec<String>, &[String]),
+        at_once: bool,
+        work: &mut Work,
+    ) {
+        if self.told {
+            return;
+        }
+        let (group, half) = self.group(change, all, at_once);
+        if group.is_empty() || !self.may_write() || self.held() {
+            return;
+        }
+        let Some(connection) = self.connection_or(work) else { return };
+        let most = usize::try_from(connection.max_batch_size).unwrap_or(MOST).clamp(1, MOST);
+        let group: Vec<String> = group.into_iter().take(most).collect();
+        let missing: Vec<String> = group.iter().filter(|id| unlisted.contains(id)).cloned().collect();
+        if !missing.is_empty() {
+            work.read = self.events(change, missing, work);
+            return;
+        }
+        if at_once {
+            match self.facts.slot {
+                None => {
+                    work.read = self.possible(Read::Slot);
+                    return;
+                }
+                Some(Slot::Taken { until }) => {
+                    self.wakes.push(until);
+                    return;
+                }
+                Some(Slot::Free) => {}
+            }
+        }
+        let organization = connection.organization;
+        let nonce = self.facts.fresh_nonce.as_str();
+        let intent =
+            intent(self.schedule, (nonce, &organization), change, (&group, at_once), self.policy, self.now);
+        if let Some(half) = half {
+            draft::dissolve(&mut self.status, &half);
+        }
+        for id in &group {
+            for user in draft::lines_of(&mut self.status, id) {
+                result::PENDING.clone_into(&mut user.result);
+                user.retry_time = None;
+            }
+        }
+        self.status.organization_id.get_or_insert(organization);
+        self.status.submissions.push(Recorded::Known(Box::new(intent.submission.clone())));
+        work.intent = Some(intent);
+    }
+
+    /// The users of the next request: those of a part of a refused one, or all others. Parts of whose users none
+    /// needs anything go.
+    fn group(&mut self, change: Change, all: Vec<String>, at_once: bool) -> (Vec<String>, Option<String>) {
+        let operation = if at_once { Operation::Update } else { Operation::Schedule };
+        let halves: Vec<Submission> = self
+            .status
+            .submissions
+            .iter()
+            .filter_map(Recorded::known)
+            .filter(|record| record.phase == Phase::Rejected)
+            .cloned()
+            .collect();
+        let mut first = None;
+        let mut in_halves: BTreeSet<String> = BTreeSet::new();
+        for half in halves {
+            let of_this = Change::asked(&half) == Some(change) && half.operation == operation;
+            let users: Vec<String> =
+                half.members.iter().filter(|id| of_this && all.contains(id)).cloned().collect();
+            if users.is_empty() {
+                draft::dissolve(&mut self.status, &half.nonce);
+                continue;
+            }
+            in_halves.extend(users.iter().cloned());
+            first.get_or_insert((users, half.nonce));
+        }
+        match first {
+            Some((users, nonce)) => (users, Some(nonce)),
+            None => (all, None),
+        }
+    }
+
+    /// Cancels what is replaced.
+    pub(super) fn cancel(&mut self, again: bool, work: &mut Work) {
+        if self.told {
+            return;
+        }
+        let pending: BTreeSet<String> = self
+            .status
+            .users
+            .iter()
+            .filter(|user| user.result == result::PENDING)
+            .filter_map(|user| user.id.clone())
+            .collect();
+        let deleting = self.schedule.deleting;
+        let rivals = &self.facts.claims.rivals;
+        let is_replaced = |id: &str, status: &ScheduledUserStateStatus| {
+            deleting
+                || status.events.iter().any(|entry| entry.superseded.is_none() && entry.id == id)
+                || rivals.get(id).is_some_and(|rival| rival.older && rival.holds)
+                || !pending.contains(id)
+        };
+        let may = (again, self.may_write() && self.is_ours() && !self.held());
+        let policy = self.schedule.desired.deletion;
+        let next: Cancelling = cancel::cancel(&mut self.status, self.facts, policy, is_replaced, may);
+        work.cancels += next.left;
+        if next.again {
+            self.wakes.push(after(self.now, AGAIN));
+        }
+        if work.call.is_none() {
+            work.call = next.call;
+        }
+        if let Some(wanted) = next.look.filter(|_| work.intent.is_none() && work.call.is_none())
+            && (self.may_write() || deleting)
+        {
+            work.read = self.look_at(wanted, work);
+        }
+    }
+
+    fn look_at(&mut self, wanted: EventsWanted, work: &mut Work) -> Option<Read> {
+        let read = self.ask(Read::Events(wanted));
+        work.unseen |= read.is_none();
+        read
+    }
+
+    /// A look at the events of these users, unless this pass has one.
+    fn events(&mut self, change: Change, users: Vec<String>, work: &mut Work) -> Option<Read> {
+        let known = self.facts.events.get(&change.time);
+        if known.is_some_and(|look| users.iter().all(|id| look.knows(id))) {
+            return None;
+        }
+        self.look_at(EventsWanted { time: change.time, state: change.state, users, whole: false }, work)
+    }
+
+    /// A read, unless it failed in this pass before; then the time to try again is noted.
+    pub(super) fn possible(&mut self, read: Read) -> Option<Read> {
+        match self.facts.failed.get(&read) {
+            Some(failed) => {
+                self.wakes.push(failed.retry_at);
+                None
+            }
+            None => Some(read),
+        }
+    }
+
+    /// A read of JumpCloud: the connection is read before, and has to be Ready and of the object's organisation.
+    pub(super) fn ask(&mut self, read: Read) -> Option<Read> {
+        match &self.facts.connection {
+            None => self.possible(Read::Connection),
+            Some(ConnectionFact::Checking) => {
+                self.wakes.push(after(self.now, CHECKING));
+                None
+            }
+            Some(ConnectionFact::Missing | ConnectionFact::NotReady(_)) => None,
+            Some(ConnectionFact::Ready(_)) if !self.is_ours() => {
+                // Nobody tells when the credential is put back.
+                self.wakes.push(after(self.now, self.policy.poll_max));
+                None
+            }
+            Some(ConnectionFact::Ready(_)) => self.possible(read),
+        }
+    }
+
+    /// The connection, when it can be used; else what has to be read for it.
+    fn connection_or(&mut self, work: &mut Work) -> Option<Connection> {
+        if self.facts.connection.is_none() {
+            work.read = self.possible(Read::Connection);
+            return None;
+        }
+        if let Some(ConnectionFact::Checking) = &self.facts.connection {
+            self.wakes.push(after(self.now, CHECKING));
+        }
+        self.connection().filter(|_| self.is_ours()).cloned()
+    }
+
+    pub(super) fn connection(&self) -> Option<&'a Connection> {
+        match &self.facts.connection {
+            Some(ConnectionFact::Ready(connection)) => Some(connection),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection leads to the object's organisation, as far as is known.
+    pub(super) fn is_ours(&self) -> bool {
+        let Some(connection) = self.connection() else { return false };
+        self.status.organization_id.as_ref().is_none_or(|ours| *ours == connection.organization)
+    }
+
+    /// Whether anything may be written to JumpCloud, as far as switches are concerned.
+    pub(super) fn may_write(&self) -> bool {
+        self.policy.writes == Writes::Allowed
+            && !self.connection().is_some_and(|connection| connection.paused)
+    }
+
+    /// Whether it must first become another time, whatever else there is.
+    pub(super) fn held(&mut self) -> bool {
+        let notes = &self.facts.notes.common;
+        let hold = [notes.hold_until, notes.throttled_until].into_iter().flatten().max();
+        if let Some(until) = hold.filter(|until| *until > self.now) {
+            self.wakes.push(until);
+            return true;
+        }
+        self.facts.deliveries.values().any(|o| matches!(o, Outcome::Refused { .. } | Outcome::Unknown))
+    }
+}

@@ -174,10 +174,23 @@ impl<'a> Pass<'a> {
         if work.read.is_none() {
             self.cancel(again, &mut work);
         }
-        if let Some(next) = looks.next {
-            self.wakes.push(next);
-        }
+        self.wake(change, looks);
         work
+    }
+
+    /// When to look again, if nothing happens before.
+    fn wake(&mut self, change: Change, looks: Looks) {
+        let is =
+            |results: &[&str]| self.status.users.iter().any(|user| results.contains(&user.result.as_str()));
+        if self.now < change.time {
+            let first = looks::of_states(change.time, self.schedule.desired.grace, self.now).next;
+            self.wakes.extend(looks.next.or(first));
+            if is(&[result::PENDING, result::HELD]) {
+                self.wakes.push(change.time);
+            }
+        } else if is(&[result::PENDING, result::SCHEDULED, result::CONFLICT]) {
+            self.wakes.extend(looks.next);
+        }
     }
 
     fn looks(&self, change: Change) -> Looks {
@@ -191,11 +204,11 @@ impl<'a> Pass<'a> {
     /// When it was looked last. A process that has not looked after the instant looks soon: nobody knows what a
     /// process before it has seen.
     fn looked(&self, change: Change) -> Timestamp {
-        let notes = &self.facts.notes;
         if self.now < change.time {
-            notes.listed.unwrap_or(notes.since).max(notes.since)
+            let since = self.facts.notes.since;
+            self.facts.listed_before().unwrap_or(since).max(since)
         } else {
-            notes.seen.unwrap_or(change.time)
+            self.facts.seen_before().unwrap_or(change.time)
         }
     }
 

@@ -97,3 +97,6 @@ pub fn plan(schedule: &Schedule<'_>, facts: &Facts, policy: &Policy, now: Timest
     }
     Pass::new(schedule, facts, policy, now).next()
 }
+
+#[cfg(test)]
+mod tests;

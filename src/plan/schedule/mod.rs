@@ -4,6 +4,7 @@
 //! because JumpCloud lists scheduled changes until they are made, deletes them by ids that users may share,
 //! and keeps no history.
 
+pub mod check;
 pub mod desired;
 pub mod facts;
 pub mod roster;

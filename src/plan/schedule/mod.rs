@@ -6,6 +6,7 @@
 
 pub mod cancel;
 pub mod change;
+pub mod check;
 mod conclude;
 pub mod desired;
 pub mod draft;

@@ -77,7 +77,7 @@ impl World {
 
     /// One pass; returns when it wants to be called again.
     fn pass(&mut self) -> Option<Timestamp> {
-        let desired = desired(&self.spec);
+        let desired = desired(&self.spec, 1000);
         let nonce = self.nonce();
         let mut facts = Facts::begin(self.notes.clone(), nonce);
         for _ in 0..500 {

@@ -58,7 +58,7 @@ pub async fn send(shutdown: &Shutdown, to: Address, armed: Armed, desired: &Desi
         };
         let nonce = submission.nonce.as_str();
         match delivery {
-            Delivery::Accepted { job_id } => {
+            Delivery::Accepted(job_id) => {
                 tracing::info!(job = job_id, nonce, users = submission.members.len(), "job accepted");
                 let object = record_job(&to.api, &to.name, &to.uid, nonce, &job_id, clock::now()).await;
                 Sent { outcome: Outcome::Accepted, object, refusal: None }

@@ -6,6 +6,7 @@ pub mod connection;
 pub mod crd;
 pub mod fingerprint;
 pub mod head;
+pub mod recording;
 pub mod submission;
 pub mod user_batch;
 pub mod user_status;

@@ -11,8 +11,8 @@ use super::error::Error;
 use super::events;
 use super::object::{Fetched, fetch};
 use super::read;
-use super::record::{Armed, Committed, Ready, commit};
-use super::send::{Address, send};
+use super::record::{Address, Armed, Committed, Ready, Write, commit};
+use super::send::{Manner, send};
 use super::turns::Turn;
 use crate::api::submission::{Phase, Recorded};
 use crate::api::user_batch::{JumpCloudUserBatch, JumpCloudUserBatchStatus};
@@ -42,7 +42,7 @@ const LEASE_PAUSE: Duration = Duration::from_secs(1);
 pub async fn drive(context: &Arc<Context>, namespace: &str, name: &str) -> Result<Option<Duration>, Error> {
     let api: Api<JumpCloudUserBatch> = Api::namespaced(context.client.clone(), namespace);
     let Some(object) = fetch(&api, name).await? else { return Ok(None) };
-    let desired = desired(&object.batch.spec, object.bytes);
+    let desired = desired(&object.whole.spec, object.bytes);
     let mut pass = Pass::new(context, api, namespace, name, object);
     pass.refresh_claims(&desired.rows);
     let mut wake = None;
@@ -74,7 +74,7 @@ struct Pass<'a> {
     api: Api<JumpCloudUserBatch>,
     namespace: &'a str,
     name: &'a str,
-    object: Fetched,
+    object: Fetched<JumpCloudUserBatch>,
     facts: Facts,
     turn: Turn<'a>,
     client: Option<JumpCloud>,
@@ -95,14 +95,14 @@ impl<'a> Pass<'a> {
         api: Api<JumpCloudUserBatch>,
         namespace: &'a str,
         name: &'a str,
-        object: Fetched,
+        object: Fetched<JumpCloudUserBatch>,
     ) -> Self {
         let status = object.status();
         let sights: Vec<String> = status.submissions.iter().flat_map(Recorded::sights).collect();
-        let epoch = context.connections.epoch(namespace, &object.batch.spec.connection_ref.name);
+        let epoch = context.connections.epoch(namespace, &object.whole.spec.connection_ref.name);
         let notes = context.memory.recall(object.uid(), &sights, epoch, clock::monotonic());
         let mut facts = Facts::begin(notes, clock::nonce());
-        let connection = &object.batch.spec.connection_ref.name;
+        let connection = &object.whole.spec.connection_ref.name;
         let stored = context.connections.stored(namespace, connection);
         facts.protected = stored.map(|found| found.spec.protected_users.clone()).unwrap_or_default();
         let turn = context.turns.begin(namespace, name, connection);
@@ -133,7 +133,7 @@ impl<'a> Pass<'a> {
     }
 
     fn batch<'b>(&self, desired: &'b Desired, status: &'b JumpCloudUserBatchStatus) -> Batch<'b> {
-        let metadata = &self.object.batch.metadata;
+        let metadata = self.object.metadata();
         // As much of it as status takes: a write with more would be refused, and with it everything else.
         let annotation = |name: &str| {
             let value = metadata.annotations.as_ref().and_then(|all| all.get(name))?;
@@ -155,7 +155,7 @@ impl<'a> Pass<'a> {
     async fn read(&mut self, what: Read, desired: &Desired) -> Result<bool, Error> {
         match &what {
             Read::Connection => {
-                let connection = &self.object.batch.spec.connection_ref.name;
+                let connection = &self.object.whole.spec.connection_ref.name;
                 let (fact, access) = self.context.connections.resolve(self.namespace, connection).await?;
                 self.facts.connection = Some(fact);
                 let (client, shared) = access.map(|access| (access.client, access.shared)).unzip();
@@ -213,7 +213,7 @@ impl<'a> Pass<'a> {
 
     /// The connection is checked before this pass, or another one, goes on.
     fn doubt(&mut self) {
-        self.context.connections.doubt(self.namespace, &self.object.batch.spec.connection_ref.name);
+        self.context.connections.doubt(self.namespace, &self.object.whole.spec.connection_ref.name);
         self.facts.connection = Some(ConnectionFact::Checking);
         self.client = None;
     }
@@ -237,7 +237,14 @@ impl<'a> Pass<'a> {
         }
         let old = self.object.status().conditions;
         self.announced = (!write.repairs.is_empty()).then(clock::monotonic);
-        match commit(&self.api, &self.object, write, ready).await? {
+        match commit(
+            &self.api,
+            &self.object,
+            Write { status: &write.status, intent: write.intent.as_ref() },
+            ready,
+        )
+        .await?
+        {
             Committed::Lost => {
                 // Whoever wrote has caused an event; look again in case it was seen before.
                 self.retry = Some(LEASE_PAUSE);
@@ -250,7 +257,7 @@ impl<'a> Pass<'a> {
                 let nonce = armed.as_ref().map(|armed| armed.nonce().to_owned());
                 self.facts.committed(nonce, write.repairs.clone(), clock::nonce());
                 self.armed = armed;
-                events::transition(&self.context.recorder, &self.object.batch, &old, &write.verdict).await;
+                events::transition(&self.context.recorder, &self.object.whole, &old, &write.verdict).await;
                 Ok(true)
             }
         }
@@ -291,7 +298,7 @@ impl<'a> Pass<'a> {
 
     /// Nothing is sent for a while.
     fn hold(&mut self, message: &str, asked: Option<Duration>) {
-        let connection = &self.object.batch.spec.connection_ref.name;
+        let connection = &self.object.whole.spec.connection_ref.name;
         let epoch = self.context.connections.epoch(self.namespace, connection);
         let until = self.context.memory.refused(self.object.uid(), message, asked, clock::now(), epoch);
         self.facts.notes.hold_until = Some(until);
@@ -347,7 +354,11 @@ impl<'a> Pass<'a> {
         let nonce = armed.nonce().to_owned();
         let to =
             Address { api: self.api.clone(), name: self.name.to_owned(), uid: self.object.uid().to_owned() };
-        let Some(sent) = send(&self.context.shutdown, to, *armed, desired).await else { return false };
+        let manner = Manner {
+            suppress_email: desired.suppress_email,
+            creation_source: Some(desired.creation_source.header()),
+        };
+        let Some(sent) = send(&self.context.shutdown, to, *armed, manner).await else { return false };
         self.facts.armed = None;
         if let Outcome::Refused { message } = &sent.outcome {
             // The vendor's words may repeat any row of the request.
@@ -382,7 +393,7 @@ impl<'a> Pass<'a> {
         self.context.memory.keep_polls(uid, &self.facts.notes, &jobs);
         self.context.memory.pass_ended(uid);
         self.context.gauges.keep(&self.context.metrics, uid, &status);
-        self.context.running.keep(&self.object.batch.metadata, &desired.connection, &status);
+        self.context.running.keep(self.object.metadata(), &desired.connection, &status);
         let until = |time: jiff::Timestamp| {
             Duration::try_from(time.duration_since(clock::now())).unwrap_or_default()
                 + Duration::from_millis(5)

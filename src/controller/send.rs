@@ -1,4 +1,4 @@
-//! Sending one request whose intent is committed, and recording its job id.
+//! Sending one request whose intent is committed, and recording what JumpCloud gave for it.
 //!
 //! Guarantee: once the first byte may have gone out, the request and the record of its outcome go on
 //! on a task of their own, whatever happens to the pass; a clean shutdown waits for it.
@@ -6,43 +6,44 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kube::api::Api;
 
 use super::object::Fetched;
-use super::record::{Armed, record_job};
+use super::record::{Acceptance, Address, Armed, Receipt, record};
+use crate::api::recording::Recording;
 use crate::api::submission::Operation;
-use crate::api::user_batch::JumpCloudUserBatch;
 use crate::jumpcloud::client::BulkRequest;
 use crate::jumpcloud::delivery::{Delivery, NotSent, Refusal};
-use crate::plan::desired::Desired;
 use crate::plan::facts::Outcome;
 use crate::runtime::clock;
 use crate::runtime::shutdown::Shutdown;
 
 /// What came of a request.
-pub struct Sent {
+pub struct Sent<K> {
     /// For the planner.
     pub outcome: Outcome,
-    /// The object with the job recorded, when it was accepted and recorded.
-    pub object: Option<Fetched>,
+    /// The object with its record, when the request was accepted and that is recorded.
+    pub object: Option<Fetched<K>>,
     /// Why nothing happened, when it was refused.
     pub refusal: Option<Refusal>,
 }
 
-/// Where the request belongs.
-pub struct Address {
-    /// API of the object's namespace.
-    pub api: Api<JumpCloudUserBatch>,
-    /// Name of the object.
-    pub name: String,
-    /// Its uid.
-    pub uid: String,
+/// What goes with a bulk request beside its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// Whether JumpCloud is asked not to mail the results.
+    pub suppress_email: bool,
+    /// Where the users come from, in JumpCloud's words.
+    pub creation_source: Option<&'static str>,
 }
 
 /// Sends, once. Returns `None` only when the task was aborted, which ends the pass.
-pub async fn send(shutdown: &Shutdown, to: Address, armed: Armed, desired: &Desired) -> Option<Sent> {
-    let suppress_email = desired.suppress_email;
-    let creation_source = Some(desired.creation_source.header());
+pub async fn send<K: Recording>(
+    shutdown: &Shutdown,
+    to: Address<K>,
+    armed: Armed,
+    manner: Manner,
+) -> Option<Sent<K>> {
+    let Manner { suppress_email, creation_source } = manner;
     let task = async move {
         let (submission, payload, ready) = armed.spend();
         let request = BulkRequest { body: Bytes::from(payload), suppress_email, creation_source };
@@ -56,11 +57,13 @@ pub async fn send(shutdown: &Shutdown, to: Address, armed: Armed, desired: &Desi
             Operation::Create => ready.client.bulk_create(ready.permit, &request, ready.deadline).await,
             Operation::Update => ready.client.bulk_update(ready.permit, &request, ready.deadline).await,
         };
+        let delivery = delivery.map(Receipt::Job);
         let nonce = submission.nonce.as_str();
         match delivery {
-            Delivery::Accepted(job_id) => {
-                tracing::info!(job = job_id, nonce, users = submission.members.len(), "job accepted");
-                let object = record_job(&to.api, &to.name, &to.uid, nonce, &job_id, clock::now()).await;
+            Delivery::Accepted(receipt) => {
+                tracing::info!(%receipt, nonce, users = submission.members.len(), "request accepted");
+                let accepted = Acceptance { nonce: nonce.to_owned(), receipt, time: clock::now() };
+                let object = record(&to, &accepted).await;
                 Sent { outcome: Outcome::Accepted, object, refusal: None }
             }
             Delivery::Refused(refusal) => {
@@ -75,7 +78,7 @@ pub async fn send(shutdown: &Shutdown, to: Address, armed: Armed, desired: &Desi
                 tracing::warn!(
                     nonce,
                     ?outcome,
-                    "outcome of the request is unknown; its users will be looked up"
+                    "outcome of the request is unknown; it will be looked for at JumpCloud"
                 );
                 Sent { outcome: Outcome::Unknown, object: None, refusal: None }
             }
@@ -103,7 +106,7 @@ fn refused(refusal: &Refusal) -> Outcome {
     Outcome::Refused { message: text }
 }
 
-impl Sent {
+impl<K> Sent<K> {
     /// How long JumpCloud, or the rate limit, asks to wait.
     #[must_use]
     pub fn retry_in(&self) -> Option<Duration> {

@@ -15,6 +15,7 @@ use tokio::sync::{OnceCell, broadcast, mpsc};
 
 use super::flags::RunArgs;
 use crate::api::head::BatchHead;
+use crate::api::recording::Kind;
 use crate::controller::claims::Claims;
 use crate::controller::connection::{self, Watched};
 use crate::controller::connections::Connections;
@@ -163,7 +164,7 @@ fn controllers(
     let batches: Vec<_> = scopes
         .iter()
         .map(|scope| {
-            let way = wakes.way(scope.clone());
+            let way = wakes.way(Kind::UserBatch, scope.clone());
             user_batch::Watch::new(api::<BatchHead>(client, scope.as_deref()), selected.clone(), way)
         })
         .collect();

@@ -23,6 +23,7 @@ use super::object::Fetched;
 use super::wakes::Wakes;
 use crate::api::fingerprint;
 use crate::api::head::BatchHead;
+use crate::api::recording::Kind;
 use crate::api::user_batch::JumpCloudUserBatch;
 use crate::plan::claims::{Claim, Claims as Planned, Hold, Holder};
 use crate::users::row::DesiredRow;
@@ -155,7 +156,7 @@ impl Claims {
 
     fn wake(&self, key: &str) {
         if let Some((namespace, name)) = key.split_once('/') {
-            self.wakes.wake(namespace, name);
+            self.wakes.wake(Kind::UserBatch, namespace, name);
         }
     }
 

@@ -14,6 +14,7 @@ use super::read;
 use super::record::{Address, Armed, Committed, Ready, Write, commit};
 use super::send::{Manner, send};
 use super::turns::Turn;
+use crate::api::recording::Recording;
 use crate::api::submission::{Phase, Recorded};
 use crate::api::user_batch::{JumpCloudUserBatch, JumpCloudUserBatchStatus};
 use crate::jumpcloud::client::JumpCloud;
@@ -105,8 +106,8 @@ impl<'a> Pass<'a> {
         let connection = &object.whole.spec.connection_ref.name;
         let stored = context.connections.stored(namespace, connection);
         facts.protected = stored.map(|found| found.spec.protected_users.clone()).unwrap_or_default();
-        let turn = context.turns.begin(namespace, name, connection);
-        turn.report(&status, object.version(), false);
+        let turn = context.turns.begin(JumpCloudUserBatch::KIND, namespace, name, connection);
+        turn.report(&status.submissions, object.version(), false);
         Self {
             context,
             api,
@@ -253,7 +254,7 @@ impl<'a> Pass<'a> {
             Committed::Written { object, armed } => {
                 self.object = *object;
                 self.pruned = Some(write.status.clone()).filter(|wrote| *wrote != self.object.status());
-                self.turn.report(&self.object.status(), self.object.version(), armed.is_some());
+                self.turn.report(&self.object.status().submissions, self.object.version(), armed.is_some());
                 let nonce = armed.as_ref().map(|armed| armed.nonce().to_owned());
                 self.facts.committed(nonce, write.repairs.clone(), clock::nonce());
                 self.armed = armed;
@@ -375,7 +376,7 @@ impl<'a> Pass<'a> {
         self.facts.deliveries.insert(nonce, sent.outcome);
         if let Some(object) = sent.object {
             self.object = object;
-            self.turn.report(&self.object.status(), self.object.version(), false);
+            self.turn.report(&self.object.status().submissions, self.object.version(), false);
         }
         !lost_sight
     }

@@ -8,6 +8,7 @@ use kube::runtime::watcher::Event;
 use super::claims::Claims;
 use super::turns::Turns;
 use crate::api::head::{BatchHead, HeadUsers};
+use crate::api::recording::Kind;
 
 /// The objects of one watch. A relist tells by omission what is gone.
 pub struct Intake {
@@ -64,7 +65,7 @@ impl Intake {
 
     fn forget(&self, (namespace, name): &Name) {
         self.claims.forget(namespace, name);
-        self.turns.forget(namespace, name);
+        self.turns.forget(Kind::UserBatch, namespace, name);
     }
 }
 

@@ -24,6 +24,7 @@ use super::error::{Error, KUBE_TIMEOUT, within};
 use super::gauges::KIND;
 use super::intake::Intake;
 use super::object::written_by_us;
+use super::wakes::Woken;
 use super::{events, orphan};
 use crate::api::condition::{self, Reason, Standing, Verdict};
 use crate::api::head::BatchHead;
@@ -37,17 +38,13 @@ pub struct Watch {
     store: Store<BatchHead>,
     batches: Api<BatchHead>,
     selected: watcher::Config,
-    wakes: UnboundedReceiver<ObjectRef<BatchHead>>,
+    wakes: UnboundedReceiver<Woken>,
 }
 
 impl Watch {
     /// Nothing is watched before [`run`].
     #[must_use]
-    pub fn new(
-        batches: Api<BatchHead>,
-        selected: watcher::Config,
-        wakes: UnboundedReceiver<ObjectRef<BatchHead>>,
-    ) -> Self {
+    pub fn new(batches: Api<BatchHead>, selected: watcher::Config, wakes: UnboundedReceiver<Woken>) -> Self {
         let (store, writer) = reflector::store();
         Self { writer, store, batches, selected, wakes }
     }
@@ -73,7 +70,8 @@ pub async fn run(watch: Watch, connections: Api<Watched>, concurrency: u16, cont
     let heads = store.clone();
     let changed = watcher(connections, watcher::Config::default()).touched_objects();
     let dependent = trigger_with(changed, move |connection| dependents(&heads, &connection));
-    let woken = stream::poll_fn(move |task| wakes.poll_recv(task)).map(|object| Ok(object.into()));
+    let woken = stream::poll_fn(move |task| wakes.poll_recv(task))
+        .map(|Woken { namespace, name }| Ok(ObjectRef::new(&name).within(&namespace).into()));
     let triggers = stream::select_all([own.boxed(), dependent.boxed(), woken.boxed()]);
     applier(
         |head, context| Box::pin(reconcile(head, context)),

@@ -23,13 +23,15 @@ fn rows(users: &[&str]) -> Vec<Value> {
 
 struct Place {
     claims: Claims,
-    woken: Vec<tokio::sync::mpsc::UnboundedReceiver<kube::runtime::reflector::ObjectRef<BatchHead>>>,
+    woken: Vec<tokio::sync::mpsc::UnboundedReceiver<crate::controller::wakes::Woken>>,
 }
 
 impl Place {
     fn new() -> Self {
         let mut wakes = Wakes::default();
-        let woken = ["people", "guests"].map(|namespace| wakes.way(Some(namespace.to_owned()))).into();
+        let woken = ["people", "guests"]
+            .map(|namespace| wakes.way(Kind::UserBatch, Some(namespace.to_owned())))
+            .into();
         Self { claims: Claims::new(Arc::new(wakes)), woken }
     }
 
@@ -59,7 +61,7 @@ impl Place {
         let mut all = BTreeSet::new();
         for way in &mut self.woken {
             while let Ok(object) = way.try_recv() {
-                all.insert(format!("{}/{}", object.namespace.unwrap(), object.name));
+                all.insert(format!("{}/{}", object.namespace, object.name));
             }
         }
         all

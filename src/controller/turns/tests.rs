@@ -2,7 +2,9 @@ use secrecy::SecretString;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
+use crate::api::head::BatchHead;
 use crate::api::submission::Submission;
+use crate::controller::wakes::Woken;
 use crate::jumpcloud::auth::Credential;
 use crate::jumpcloud::bucket::Limits;
 use crate::jumpcloud::endpoint::Endpoint;
@@ -13,13 +15,13 @@ use crate::plan::fixtures::accepted;
 struct Place {
     turns: Arc<Turns>,
     shared: Shared,
-    woken: UnboundedReceiver<kube::runtime::reflector::ObjectRef<BatchHead>>,
+    woken: UnboundedReceiver<Woken>,
 }
 
 impl Place {
     fn new(limits: Limits) -> Self {
         let mut wakes = Wakes::default();
-        let woken = wakes.way(None);
+        let woken = wakes.way(Kind::UserBatch, None);
         let credential = Credential::ApiKey(SecretString::from("k"));
         let shared = Shared {
             key: ThrottleKey::new(&Endpoint::origin("https://x.example").unwrap(), None, &credential),
@@ -32,7 +34,7 @@ impl Place {
 
     fn begin(&self, name: &str) -> Turn<'_> {
         let (namespace, name) = name.split_once('/').unwrap();
-        let mut turn = self.turns.begin(namespace, name, "default");
+        let mut turn = self.turns.begin(Kind::UserBatch, namespace, name, "default");
         turn.shares(Some(self.shared.clone()));
         turn
     }
@@ -55,18 +57,15 @@ impl Place {
     fn woken(&mut self) -> Vec<String> {
         let mut all = Vec::new();
         while let Ok(object) = self.woken.try_recv() {
-            all.push(format!("{}/{}", object.namespace.unwrap(), object.name));
+            all.push(format!("{}/{}", object.namespace, object.name));
         }
         all
     }
 }
 
-fn jobs(count: usize) -> JumpCloudUserBatchStatus {
+fn jobs(count: usize) -> Vec<Recorded> {
     let job: Submission = accepted(&["ada"]);
-    JumpCloudUserBatchStatus {
-        submissions: vec![Recorded::Known(Box::new(job)); count],
-        ..JumpCloudUserBatchStatus::default()
-    }
+    vec![Recorded::Known(Box::new(job)); count]
 }
 
 fn plenty() -> Limits {
@@ -116,7 +115,7 @@ async fn a_turn_that_nobody_takes_goes_to_the_next() {
     assert_eq!(place.woken(), ["many/d"]);
     tokio::time::sleep(UNTAKEN + Duration::from_secs(1)).await;
     assert_eq!(place.woken(), ["few/y"], "many/d is gone");
-    place.turns.forget("few", "y");
+    place.turns.forget(Kind::UserBatch, "few", "y");
     assert_eq!(place.woken(), ["many/e"], "at once, when it is known");
     assert!(place.starts("many/e"));
     token.cancel();

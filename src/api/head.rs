@@ -231,7 +231,7 @@ impl HeadUsers {
             // Part of a refused request is declared if it still counts.
             .filter(|request| request.head.is_under_way())
             .flat_map(|request| match request.operation {
-                Some(Operation::Update) => &request.usernames,
+                Some(Operation::Update | Operation::Schedule) => &request.usernames,
                 Some(Operation::Create) | None => &request.members,
             })
             .map(|username| fingerprint::of_username(username))

@@ -7,6 +7,8 @@ pub mod crd;
 pub mod fingerprint;
 pub mod head;
 pub mod recording;
+pub mod schedule_status;
+pub mod scheduled_user_state;
 pub mod submission;
 pub mod user_batch;
 pub mod user_status;
@@ -16,6 +18,9 @@ use words::words;
 
 /// The API group of all kinds.
 pub const GROUP: &str = "jumpcloud-operator.dev";
+
+/// The finalizer of objects of which something in JumpCloud must be undone when they are deleted.
+pub const FINALIZER: &str = "jumpcloud-operator.dev/cleanup";
 
 words! {
     /// The annotations that people set, and what each does.

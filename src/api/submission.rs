@@ -11,6 +11,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::scheduled_user_state::ScheduledState;
+
 /// The version of the record that this operator writes. A higher one is not understood.
 pub const RECORD_VERSION: u32 = 1;
 
@@ -35,7 +37,7 @@ pub struct Submission {
     pub record_version: u32,
     /// What is asked for.
     pub operation: Operation,
-    /// The users of this request: usernames of a create, JumpCloud's ids of an update.
+    /// The users of this request: usernames of a create, JumpCloud's ids of an update or a schedule.
     #[schemars(length(max = 800), inner(length(max = 1024)))]
     pub members: Vec<String>,
     /// Update only: the username of each member, in the order of members.
@@ -47,13 +49,22 @@ pub struct Submission {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 800), inner(length(max = 1024)))]
     pub incomplete: Vec<String>,
-    /// Hash of each member's row as sent, in the order of members.
+    /// Hash of each member's row as sent, in the order of members. Not of a scheduled change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 800), inner(length(max = 64)))]
     pub row_hashes: Vec<String>,
     /// Fingerprint of each member's username and e-mail with the nonce: tells whether a user found
-    /// later is the one sent, without keeping the address.
+    /// later is the one sent, without keeping the address. Not of a scheduled change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 800), inner(length(max = 64)))]
     pub identities: Vec<String>,
+    /// Of a scheduled change alone: the state that the members shall have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<ScheduledState>,
+    /// Of a scheduled change alone: when they shall have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(max = 64))]
+    pub time: Option<Timestamp>,
     /// SHA-256 over namespace, name and payload.
     #[schemars(length(max = 128))]
     pub payload_hash: String,
@@ -77,6 +88,10 @@ pub struct Submission {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(max = 64))]
     pub accept_time: Option<Timestamp>,
+    /// Of an accepted request to schedule: the events that JumpCloud made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 800))]
+    pub events: Vec<AcceptedEvent>,
     /// While the outcome is unknown: when the members were last looked up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(max = 64))]
@@ -98,6 +113,25 @@ pub enum Operation {
     Create,
     /// Bulk update.
     Update,
+    /// Scheduled state changes.
+    Schedule,
+}
+
+/// An event that JumpCloud has made for a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AcceptedEvent {
+    /// JumpCloud's id of the user.
+    #[schemars(length(max = 64))]
+    pub id: String,
+    /// JumpCloud's id of the scheduled job.
+    #[serde(rename = "scheduledJobID")]
+    #[schemars(length(max = 128))]
+    pub scheduled_job_id: String,
+    /// The date that JumpCloud keeps, where it is not exactly the one that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(max = 64))]
+    pub time: Option<Timestamp>,
 }
 
 /// What became of a request.
@@ -167,7 +201,7 @@ impl Submission {
     pub fn usernames(&self) -> &[String] {
         match self.operation {
             Operation::Create => &self.members,
-            Operation::Update => &self.usernames,
+            Operation::Update | Operation::Schedule => &self.usernames,
         }
     }
 
@@ -176,7 +210,7 @@ impl Submission {
     pub fn id(&self, index: usize) -> Option<&str> {
         match self.operation {
             Operation::Create => None,
-            Operation::Update => self.members.get(index).map(String::as_str),
+            Operation::Update | Operation::Schedule => self.members.get(index).map(String::as_str),
         }
     }
 
@@ -196,6 +230,7 @@ impl Submission {
             phase: Phase::Rejected,
             job_id: None,
             accept_time: None,
+            events: Vec::new(),
             look_time: None,
             missing: Vec::new(),
             ..self.clone()
@@ -208,14 +243,22 @@ impl Submission {
         self.look_time.map(|time| format!("{} looked at {time}", self.nonce))
     }
 
-    /// Whether the record holds together: lists of equal length, a job id when accepted.
+    /// Whether the record holds together: lists of equal length, what an accepted request got, and of a
+    /// scheduled change what it is.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.members.len() == self.row_hashes.len()
-            && self.members.len() == self.identities.len()
-            && (self.operation == Operation::Create || self.members.len() == self.usernames.len())
-            && !self.members.is_empty()
-            && (self.phase != Phase::Accepted || (self.job_id.is_some() && self.accept_time.is_some()))
+        let as_many = |list: &[String]| list.len() == self.members.len();
+        let of_rows = as_many(&self.row_hashes)
+            && as_many(&self.identities)
+            && (self.operation == Operation::Create || as_many(&self.usernames));
+        let of_schedule = self.operation != Operation::Create && self.state.is_some() && self.time.is_some();
+        let accepted = match self.operation {
+            Operation::Schedule => !self.events.is_empty(),
+            Operation::Create | Operation::Update => self.job_id.is_some(),
+        };
+        !self.members.is_empty()
+            && (of_schedule || (of_rows && self.operation != Operation::Schedule))
+            && (self.phase != Phase::Accepted || (accepted && self.accept_time.is_some()))
     }
 }
 

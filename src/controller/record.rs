@@ -20,7 +20,7 @@ use crate::api::submission::{Phase, Recorded, Submission};
 use crate::jumpcloud::client::JumpCloud;
 use crate::jumpcloud::throttle::Permit;
 use crate::plan::conflict::{Resolution, Snapshot, resolve};
-use crate::plan::intent::Intent;
+use crate::plan::intent::{Intent, Payload};
 use crate::runtime::clock;
 
 /// How long the record of what JumpCloud accepted is tried before the log line is all that is left of it.
@@ -40,7 +40,7 @@ pub struct Ready {
 /// A request whose intent is committed. Made by [`commit`] alone.
 pub struct Armed {
     submission: Submission,
-    payload: Vec<u8>,
+    payload: Payload,
     ready: Ready,
 }
 
@@ -52,7 +52,7 @@ impl Armed {
     }
 
     /// Uses the right up.
-    pub(super) fn spend(self) -> (Submission, Vec<u8>, Ready) {
+    pub(super) fn spend(self) -> (Submission, Payload, Ready) {
         (self.submission, self.payload, self.ready)
     }
 }

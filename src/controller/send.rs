@@ -14,6 +14,7 @@ use crate::api::submission::Operation;
 use crate::jumpcloud::client::BulkRequest;
 use crate::jumpcloud::delivery::{Delivery, NotSent, Refusal};
 use crate::plan::facts::Outcome;
+use crate::plan::intent::Payload;
 use crate::runtime::clock;
 use crate::runtime::shutdown::Shutdown;
 
@@ -46,7 +47,11 @@ pub async fn send<K: Recording>(
     let Manner { suppress_email, creation_source } = manner;
     let task = async move {
         let (submission, payload, ready) = armed.spend();
-        let request = BulkRequest { body: Bytes::from(payload), suppress_email, creation_source };
+        let body = match payload {
+            Payload::Rows(body) => Bytes::from(body),
+            Payload::Schedule(_) => Bytes::new(),
+        };
+        let request = BulkRequest { body, suppress_email, creation_source };
         // The wall clock decides for whoever settles this submission, so it is asked as well.
         if clock::now() >= submission.submit_by {
             let refusal = Refusal::NotSent(NotSent::Expired);
@@ -55,7 +60,10 @@ pub async fn send<K: Recording>(
         #[expect(clippy::disallowed_methods, reason = "the one place that may: it consumes an Armed")]
         let delivery = match submission.operation {
             Operation::Create => ready.client.bulk_create(ready.permit, &request, ready.deadline).await,
-            Operation::Update => ready.client.bulk_update(ready.permit, &request, ready.deadline).await,
+            // Batches schedule nothing; their kind has a sender of its own.
+            Operation::Update | Operation::Schedule => {
+                ready.client.bulk_update(ready.permit, &request, ready.deadline).await
+            }
         };
         let delivery = delivery.map(Receipt::Job);
         let nonce = submission.nonce.as_str();

@@ -50,6 +50,9 @@ pub fn intended(names: &[&str]) -> Submission {
         job_id: None,
         accept_time: None,
         look_time: None,
+        state: None,
+        time: None,
+        events: Vec::new(),
         missing: Vec::new(),
         other: BTreeMap::new(),
     }

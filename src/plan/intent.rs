@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::facts::Facts;
 use super::identity::identity;
 use super::policy::{Policy, after};
+use super::schedule::desired::Mail;
 use super::step::Batch;
 use super::work::{Change, Creation};
 use crate::api::submission::{Operation, Phase, RECORD_VERSION, Submission};
@@ -18,8 +19,28 @@ use crate::users::row::{DesiredRow, long_hash};
 pub struct Intent {
     /// Its record, as it is in the status to be written.
     pub submission: Submission,
-    /// The body, frozen: what the record's hash is over.
-    pub payload: Vec<u8>,
+    /// What is sent, frozen: what the record's hash is over.
+    pub payload: Payload,
+}
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub enum Payload {
+    /// The body of a bulk request.
+    Rows(Vec<u8>),
+    /// A scheduled change: members, state and time are in the record.
+    Schedule(Mail),
+}
+
+impl Payload {
+    /// The body of a bulk request; a scheduled change has none here.
+    #[must_use]
+    pub fn rows(&self) -> &[u8] {
+        match self {
+            Self::Rows(body) => body,
+            Self::Schedule(_) => &[],
+        }
+    }
 }
 
 /// The users of a request.
@@ -96,10 +117,13 @@ impl Intent {
             job_id: None,
             accept_time: None,
             look_time: None,
+            state: None,
+            time: None,
+            events: Vec::new(),
             missing: Vec::new(),
             other: BTreeMap::new(),
             nonce,
         };
-        Self { submission, payload }
+        Self { submission, payload: Payload::Rows(payload) }
     }
 }

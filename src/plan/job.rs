@@ -106,7 +106,9 @@ pub(super) fn next(job: &Submission, job_id: &str, accepted: Timestamp, context:
         Operation::Create => {
             settle(job, job_id, &reading, &ended, context).map_or(Next::Wait(due), Next::Settle)
         }
-        Operation::Update => Next::Settle(update::settle(job, job_id, &reading, &ended, context)),
+        Operation::Update | Operation::Schedule => {
+            Next::Settle(update::settle(job, job_id, &reading, &ended, context))
+        }
     }
 }
 

@@ -159,10 +159,10 @@ pub fn unknown(operation: Operation, sent_again: bool) -> &'static str {
     match (operation, sent_again) {
         (Operation::Create, true) => UNKNOWN_ONCE,
         (Operation::Create, false) => SUBMISSION_UNKNOWN,
-        (Operation::Update, true) => {
+        (Operation::Update | Operation::Schedule, true) => {
             "a request with this user got no answer and the values are not there; sent again"
         }
-        (Operation::Update, false) => {
+        (Operation::Update | Operation::Schedule, false) => {
             "two requests with this user got no answer and the values are not there; check JumpCloud, then set \
              annotation jumpcloud-operator.dev/retry-failed"
         }

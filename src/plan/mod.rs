@@ -24,6 +24,7 @@ pub mod need;
 mod pass;
 pub mod policy;
 pub mod retry;
+pub mod schedule;
 pub mod share;
 pub mod start_time;
 pub mod step;

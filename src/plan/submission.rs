@@ -159,7 +159,7 @@ impl Submission {
             (Phase::Accepted, Some(job_id), Some(accepted)) => job::next(self, job_id, accepted, context),
             _ => match self.operation {
                 Operation::Create => self.next_unknown(context),
-                Operation::Update => self.next_unknown_update(context),
+                Operation::Update | Operation::Schedule => self.next_unknown_update(context),
             },
         }
     }

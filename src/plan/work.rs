@@ -279,7 +279,7 @@ impl Group<'_> {
                 self.changes.clear();
                 self.changed.clear();
             }
-            Operation::Update => {
+            Operation::Update | Operation::Schedule => {
                 self.creations.clear();
                 self.new.clear();
             }

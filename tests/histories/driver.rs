@@ -256,7 +256,7 @@ impl World {
                 operation: submission.operation,
                 nonce: submission.nonce.clone(),
                 uid: object.uid,
-                payload: intent.payload.clone(),
+                payload: intent.payload.rows().to_vec(),
                 members: submission.members.clone(),
                 usernames: submission.usernames().to_vec(),
                 organization: pass.organization.clone(),

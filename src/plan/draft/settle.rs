@@ -41,7 +41,7 @@ impl Draft {
                 job_id: request.job_id.clone(),
                 operation: match request.operation {
                     Operation::Create => "Create".to_owned(),
-                    Operation::Update => "Update".to_owned(),
+                    Operation::Update | Operation::Schedule => "Update".to_owned(),
                 },
                 users,
                 succeeded,

@@ -80,7 +80,7 @@ fn an_edit_that_is_taken_back_while_its_update_is_under_way_is_looked_at() {
     assert!(matches!(decide(&before, &settled, &facts, at(2)), Step::Read(Read::Users(_))));
     look(&mut facts, &ada(&json!({"department": "B", "state": "SUSPENDED"})), at(2));
     let back = committed(decide(&before, &settled, &facts, at(2))).intent.unwrap();
-    let body: Value = serde_json::from_slice(&back.payload).unwrap();
+    let body: Value = serde_json::from_slice(back.payload.rows()).unwrap();
     assert_eq!(body, json!([{"id": "id-ada", "department": "A", "state": "ACTIVATED"}]));
 }
 

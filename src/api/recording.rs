@@ -9,6 +9,8 @@ use kube::core::object::{HasSpec, HasStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::schedule_status::ScheduledUserStateStatus;
+use super::scheduled_user_state::ScheduledUserState;
 use super::submission::Recorded;
 use super::user_batch::JumpCloudUserBatch;
 use super::user_status::JumpCloudUserBatchStatus;
@@ -18,6 +20,8 @@ use super::user_status::JumpCloudUserBatchStatus;
 pub enum Kind {
     /// `JumpCloudUserBatch`
     UserBatch,
+    /// `ScheduledUserState`
+    Schedule,
 }
 
 impl Kind {
@@ -26,6 +30,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::UserBatch => "JumpCloudUserBatch",
+            Self::Schedule => "ScheduledUserState",
         }
     }
 }
@@ -67,6 +72,24 @@ impl Recording for JumpCloudUserBatch {
 }
 
 impl Records for JumpCloudUserBatchStatus {
+    fn submissions(&self) -> &[Recorded] {
+        &self.submissions
+    }
+
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+}
+
+impl Recording for ScheduledUserState {
+    const KIND: Kind = Kind::Schedule;
+
+    fn connection(&self) -> &str {
+        &self.spec.connection_ref.name
+    }
+}
+
+impl Records for ScheduledUserStateStatus {
     fn submissions(&self) -> &[Recorded] {
         &self.submissions
     }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::error::{Error, KUBE_TIMEOUT, within};
 use super::object::{Fetched, fetch, is_conflict, patch_status, status_patch, written_by_us};
 use crate::api::recording::{Recording, Records};
-use crate::api::submission::{Phase, Recorded, Submission};
+use crate::api::submission::{AcceptedEvent, Phase, Recorded, Submission};
 use crate::jumpcloud::client::JumpCloud;
 use crate::jumpcloud::throttle::Permit;
 use crate::plan::conflict::{Resolution, Snapshot, resolve};
@@ -160,14 +160,18 @@ pub enum Receipt {
     /// The id of a job.
     Job(String),
     /// Scheduled events.
-    Events(Vec<Value>),
+    Events(Vec<AcceptedEvent>),
 }
 
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Job(id) => write!(f, "job {id}"),
-            Self::Events(events) => write!(f, "events {}", Value::from(events.as_slice())),
+            Self::Events(events) => {
+                let mut ids: Vec<_> = events.iter().map(|event| event.scheduled_job_id.as_str()).collect();
+                ids.dedup();
+                write!(f, "scheduled jobs {}", ids.join(" "))
+            }
         }
     }
 }
@@ -177,7 +181,7 @@ impl Receipt {
     fn kept(&self) -> (&'static str, Value) {
         match self {
             Self::Job(id) => ("jobID", id.as_str().into()),
-            Self::Events(events) => ("events", events.as_slice().into()),
+            Self::Events(events) => ("events", json!(events)),
         }
     }
 }
@@ -270,8 +274,11 @@ mod tests {
         assert_eq!(job[0], json!({"op": "test", "path": "/metadata/uid", "value": "u"}));
         assert_eq!(job[1], json!({"op": "test", "path": "/status/submissions/3/nonce", "value": "n"}));
         assert_eq!(job[2], json!({"op": "add", "path": "/status/submissions/3/jobID", "value": "j1"}));
-        let given = json!([{"id": "1", "scheduledJobID": "s1"}]);
-        let events = patch(Receipt::Events(given.as_array().unwrap().clone()));
+        let event =
+            |id: &str, time| AcceptedEvent { id: id.to_owned(), scheduled_job_id: "s1".to_owned(), time };
+        let events = patch(Receipt::Events(vec![event("1", None), event("2", Some(Timestamp::UNIX_EPOCH))]));
+        let given = json!([{"id": "1", "scheduledJobID": "s1"},
+                           {"id": "2", "scheduledJobID": "s1", "time": "1970-01-01T00:00:00Z"}]);
         assert_eq!(events[2], json!({"op": "add", "path": "/status/submissions/3/events", "value": given}));
         for patch in [job, events] {
             assert_eq!(patch.as_array().unwrap().len(), 5);

@@ -6,15 +6,20 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::object::Fetched;
-use super::record::{Acceptance, Address, Armed, Receipt, record};
+use super::record::{Acceptance, Address, Armed, Ready, Receipt, record};
 use crate::api::recording::Recording;
-use crate::api::submission::Operation;
+use crate::api::scheduled_user_state::ScheduledState;
+use crate::api::submission::{AcceptedEvent, Operation, Submission};
 use crate::jumpcloud::client::BulkRequest;
 use crate::jumpcloud::delivery::{Delivery, NotSent, Refusal};
+use crate::jumpcloud::schedules::{ActivationMail, ScheduleRequest, StateChange};
+use crate::jumpcloud::wire::ScheduledEvent;
 use crate::plan::facts::Outcome;
 use crate::plan::intent::Payload;
+use crate::plan::schedule::desired::Mail;
 use crate::runtime::clock;
 use crate::runtime::shutdown::Shutdown;
 
@@ -29,12 +34,75 @@ pub struct Sent<K> {
 }
 
 /// What goes with a bulk request beside its body.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Manner {
     /// Whether JumpCloud is asked not to mail the results.
     pub suppress_email: bool,
-    /// Where the users come from, in JumpCloud's words.
+    /// Where new users come from, in JumpCloud's words.
     pub creation_source: Option<&'static str>,
+}
+
+/// A request in the client's terms.
+enum Request {
+    Create(BulkRequest),
+    Update(BulkRequest),
+    Schedule(ScheduleRequest),
+}
+
+impl Request {
+    /// `None` when record and payload are not of one request, which would be a defect.
+    fn of(submission: &Submission, payload: Payload, manner: Manner) -> Option<Self> {
+        let Manner { suppress_email, creation_source } = manner;
+        let bulk = |body| BulkRequest { body: Bytes::from(body), suppress_email, creation_source };
+        match (submission.operation, payload) {
+            (Operation::Create, Payload::Rows(body)) => Some(Self::Create(bulk(body))),
+            (Operation::Update, Payload::Rows(body)) => Some(Self::Update(bulk(body))),
+            (Operation::Schedule, Payload::Schedule(mail)) => {
+                let change = match submission.state? {
+                    ScheduledState::Activated => StateChange::Activate(activation_mail(mail)),
+                    ScheduledState::Suspended => StateChange::Suspend,
+                };
+                let users = submission.members.clone();
+                Some(Self::Schedule(ScheduleRequest { users, change, date: submission.time? }))
+            }
+            (Operation::Create | Operation::Update, Payload::Schedule(_))
+            | (Operation::Schedule, Payload::Rows(_)) => None,
+        }
+    }
+
+    /// Sends it.
+    #[expect(clippy::disallowed_methods, reason = "the one place that may: it consumes what was armed")]
+    async fn send(self, ready: Ready) -> Delivery<Receipt> {
+        let Ready { permit, client, deadline } = ready;
+        match self {
+            Self::Create(request) => client.bulk_create(permit, &request, deadline).await.map(Receipt::Job),
+            Self::Update(request) => client.bulk_update(permit, &request, deadline).await.map(Receipt::Job),
+            Self::Schedule(request) => {
+                let events = client.schedule_states(permit, &request, deadline).await;
+                events.map(|events| Receipt::Events(accepted(events, request.date)))
+            }
+        }
+    }
+}
+
+/// What JumpCloud is told about mail, in the client's terms.
+pub(super) fn activation_mail(mail: Mail) -> ActivationMail {
+    match mail {
+        Mail::Unsaid => ActivationMail::Default,
+        Mail::None => ActivationMail::Suppressed,
+        Mail::User => ActivationMail::ToUser,
+        Mail::Address(address) => ActivationMail::To(address),
+    }
+}
+
+/// The events of an accepted request, as its record keeps them.
+fn accepted(events: Vec<ScheduledEvent>, asked: Timestamp) -> Vec<AcceptedEvent> {
+    let kept = |event: ScheduledEvent| AcceptedEvent {
+        id: event.user_id,
+        scheduled_job_id: event.job_id,
+        time: event.date.filter(|date| *date != asked),
+    };
+    events.into_iter().map(kept).collect()
 }
 
 /// Sends, once. Returns `None` only when the task was aborted, which ends the pass.
@@ -44,28 +112,18 @@ pub async fn send<K: Recording>(
     armed: Armed,
     manner: Manner,
 ) -> Option<Sent<K>> {
-    let Manner { suppress_email, creation_source } = manner;
     let task = async move {
         let (submission, payload, ready) = armed.spend();
-        let body = match payload {
-            Payload::Rows(body) => Bytes::from(body),
-            Payload::Schedule(_) => Bytes::new(),
-        };
-        let request = BulkRequest { body, suppress_email, creation_source };
         // The wall clock decides for whoever settles this submission, so it is asked as well.
         if clock::now() >= submission.submit_by {
             let refusal = Refusal::NotSent(NotSent::Expired);
             return Sent { outcome: refused(&refusal), object: None, refusal: Some(refusal) };
         }
-        #[expect(clippy::disallowed_methods, reason = "the one place that may: it consumes an Armed")]
-        let delivery = match submission.operation {
-            Operation::Create => ready.client.bulk_create(ready.permit, &request, ready.deadline).await,
-            // Batches schedule nothing; their kind has a sender of its own.
-            Operation::Update | Operation::Schedule => {
-                ready.client.bulk_update(ready.permit, &request, ready.deadline).await
-            }
+        let Some(request) = Request::of(&submission, payload, manner) else {
+            let message = "the request does not fit its record; this is a defect of the operator".to_owned();
+            return Sent { outcome: Outcome::Refused { message }, object: None, refusal: None };
         };
-        let delivery = delivery.map(Receipt::Job);
+        let delivery = request.send(ready).await;
         let nonce = submission.nonce.as_str();
         match delivery {
             Delivery::Accepted(receipt) => {
@@ -139,5 +197,48 @@ impl<K> Sent<K> {
             )
             | None => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jumpcloud::wire::EventState;
+
+    fn record(operation: Operation) -> Submission {
+        let mut record = crate::plan::fixtures::accepted(&["u1", "u2"]);
+        record.operation = operation;
+        record.state = Some(ScheduledState::Activated);
+        record.time = Some(Timestamp::UNIX_EPOCH);
+        record
+    }
+
+    #[test]
+    fn a_scheduled_change_is_the_one_of_its_record() {
+        let of = |operation, payload| Request::of(&record(operation), payload, Manner::default());
+        let mail = Payload::Schedule(Mail::Address("hr@example.com".to_owned()));
+        let Some(Request::Schedule(request)) = of(Operation::Schedule, mail.clone()) else {
+            panic!("a schedule");
+        };
+        assert_eq!((request.users.len(), request.date), (2, Timestamp::UNIX_EPOCH));
+        assert!(request.change == StateChange::Activate(ActivationMail::To("hr@example.com".to_owned())));
+        assert!(of(Operation::Update, mail).is_none());
+        assert!(of(Operation::Schedule, Payload::Rows(Vec::new())).is_none());
+        assert!(matches!(of(Operation::Update, Payload::Rows(Vec::new())), Some(Request::Update(_))));
+        let incomplete = Submission { state: None, ..record(Operation::Schedule) };
+        assert!(Request::of(&incomplete, Payload::Schedule(Mail::Unsaid), Manner::default()).is_none());
+    }
+
+    #[test]
+    fn a_date_that_jumpcloud_changed_is_kept() {
+        let event = |second| ScheduledEvent {
+            job_id: "s1".to_owned(),
+            user_id: "u1".to_owned(),
+            state: EventState::Suspended,
+            date: Timestamp::from_second(second).ok(),
+        };
+        let kept = accepted(vec![event(90), event(60)], Timestamp::from_second(90).unwrap());
+        assert_eq!(kept[0].time, None);
+        assert_eq!(kept[1].time, Timestamp::from_second(60).ok());
     }
 }

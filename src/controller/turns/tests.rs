@@ -216,3 +216,29 @@ async fn at_rest_nothing_is_remembered_and_late_news_do_not_count() {
     assert_eq!(known(&place), 0);
     assert!(place.turns.with(|state| state.queues.is_empty()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn objects_of_two_kinds_with_one_name_have_turns_of_their_own() {
+    let mut wakes = Wakes::default();
+    let (mut batches, mut schedules) = (wakes.way(Kind::UserBatch, None), wakes.way(Kind::Schedule, None));
+    let place = Place { turns: Arc::new(Turns::new(Arc::new(wakes))), ..Place::new(plenty()) };
+    let slot = |kind: Kind| {
+        let mut turn = place.turns.begin(kind, "many", "a", "default");
+        turn.shares(Some(place.shared.clone()));
+        let may = turn.slot().is_ok();
+        if may {
+            turn.report(&jobs(1), "1", true);
+        }
+        may
+    };
+    assert!(slot(Kind::UserBatch) && slot(Kind::Schedule), "each has a job");
+    for name in ["many/b", "few/x"] {
+        assert!(place.starts(name));
+    }
+    assert!(!slot(Kind::UserBatch) && !slot(Kind::Schedule));
+    place.ends("many/b");
+    assert!(batches.try_recv().is_ok() && schedules.try_recv().is_err(), "the turn is the batch's");
+    assert!(!slot(Kind::Schedule));
+    place.turns.forget(Kind::UserBatch, "many", "a");
+    assert!(schedules.try_recv().is_ok(), "what is gone takes no turn of another kind with it");
+}

@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::error::Error;
-use super::events;
 use super::object::{Fetched, fetch};
 use super::read;
 use super::record::{Address, Armed, Committed, Ready, Write, commit};
 use super::send::{Manner, send};
 use super::turns::Turn;
+use super::{events, gauges};
 use crate::api::recording::Recording;
 use crate::api::submission::{Phase, Recorded};
 use crate::api::user_batch::{JumpCloudUserBatch, JumpCloudUserBatchStatus};
@@ -67,7 +67,7 @@ pub async fn drive(context: &Arc<Context>, namespace: &str, name: &str) -> Resul
             break;
         }
     }
-    Ok(pass.end(&desired, wake))
+    Ok(pass.end(wake))
 }
 
 struct Pass<'a> {
@@ -381,7 +381,7 @@ impl<'a> Pass<'a> {
         !lost_sight
     }
 
-    fn end(self, desired: &Desired, wake: Option<jiff::Timestamp>) -> Option<Duration> {
+    fn end(self, wake: Option<jiff::Timestamp>) -> Option<Duration> {
         let status = self.object.status();
         let jobs: Vec<String> = status
             .submissions
@@ -393,8 +393,10 @@ impl<'a> Pass<'a> {
         let uid = self.object.uid();
         self.context.memory.keep_polls(uid, &self.facts.notes, &jobs);
         self.context.memory.pass_ended(uid);
-        self.context.gauges.keep(&self.context.metrics, uid, &status);
-        self.context.running.keep(self.object.metadata(), &desired.connection, &status);
+        let results = gauges::results(&status);
+        let of = (JumpCloudUserBatch::KIND, uid);
+        self.context.gauges.keep(&self.context.metrics, of, results, &status.submissions);
+        self.context.running.keep(&self.object.whole);
         let until = |time: jiff::Timestamp| {
             Duration::try_from(time.duration_since(clock::now())).unwrap_or_default()
                 + Duration::from_millis(5)

@@ -5,6 +5,7 @@
 //! nothing, and each event stands in [`catalogue`], from which the reference is made. A failed publication is
 //! logged and nothing else; a crash between the write of a status and its event loses the event.
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder};
@@ -71,15 +72,12 @@ where
     K: Resource<DynamicType = ()>,
 {
     if let Some(event) = due(old, verdict) {
-        publish(recorder, object, &event).await;
+        publish(recorder, &object.object_ref(&()), &event).await;
     }
 }
 
 /// Publishes that a job has ended whose object was deleted meanwhile.
-pub async fn job_ended<K>(recorder: &Recorder, object: &K, note: String, all_succeeded: bool)
-where
-    K: Resource<DynamicType = ()>,
-{
+pub async fn job_ended(recorder: &Recorder, object: &ObjectReference, note: String, all_succeeded: bool) {
     let type_ = if all_succeeded { EventType::Normal } else { EventType::Warning };
     let event = Event {
         type_,
@@ -106,11 +104,8 @@ fn due(old: &[Condition], verdict: &Verdict) -> Option<Event> {
     })
 }
 
-async fn publish<K>(recorder: &Recorder, object: &K, event: &Event)
-where
-    K: Resource<DynamicType = ()>,
-{
-    if let Err(error) = recorder.publish(event, &object.object_ref(&())).await {
+async fn publish(recorder: &Recorder, object: &ObjectReference, event: &Event) {
+    if let Err(error) = recorder.publish(event, object).await {
         tracing::warn!(%error, reason = event.reason, "event was not published");
     }
 }

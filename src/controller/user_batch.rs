@@ -21,16 +21,20 @@ use super::connection::Watched;
 use super::context::Context;
 use super::drive::drive;
 use super::error::{Error, KUBE_TIMEOUT, within};
-use super::gauges::KIND;
 use super::intake::Intake;
 use super::object::written_by_us;
+use super::running::Object;
 use super::wakes::Woken;
 use super::{events, orphan};
 use crate::api::condition::{self, Reason, Standing, Verdict};
 use crate::api::head::BatchHead;
+use crate::api::recording::Kind;
 use crate::api::user_batch::JumpCloudUserBatch;
 use crate::runtime::clock;
 use crate::runtime::guard::guard;
+
+/// Name of the kind in logs and metrics.
+const KIND: &str = Kind::UserBatch.name();
 
 /// The batches of one watch: the store, what fills it, and a way to ask for passes.
 pub struct Watch {
@@ -84,8 +88,9 @@ pub async fn run(watch: Watch, connections: Api<Watched>, concurrency: u16, cont
     )
     .for_each(|result| {
         if let Err(kube::runtime::controller::Error::ObjectNotFound(reference)) = &result {
-            let namespace = reference.namespace.as_deref().unwrap_or_default();
-            orphan::follow(&context, &format!("{namespace}/{}", reference.name));
+            let namespace = reference.namespace.clone().unwrap_or_default();
+            let object = Object { kind: Kind::UserBatch, namespace, name: reference.name.clone() };
+            orphan::follow(&context, &object);
         }
         std::future::ready(())
     })

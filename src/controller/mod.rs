@@ -12,6 +12,7 @@ pub mod error;
 pub mod events;
 pub mod gauges;
 pub mod intake;
+pub mod line;
 pub mod memory;
 pub mod object;
 pub mod orphan;

@@ -73,6 +73,10 @@ macro_rules! reasons {
 reasons! {
     /// Everything is as declared.
     Succeeded: Done;
+    /// JumpCloud will change the state of every user at startTime, or has done so.
+    Scheduled: Done;
+    /// Every user was seen in the state after startTime.
+    Executed: Done;
     /// Jobs are under way, or a request without an answer waits for its look-up.
     Progressing: Working;
     /// A failed step is tried again by itself.
@@ -81,12 +85,18 @@ reasons! {
     RateLimited: Waiting;
     /// The connection is missing or not Ready.
     ConnectionNotReady: Waiting;
+    /// Some users of the batch have no result yet, or the batch is missing.
+    AwaitingUsers: Waiting;
     /// A switch says stop, and there is something to do.
     Paused: Waiting;
+    /// The object is being deleted, and what it has scheduled is being cancelled.
+    Deleting: Waiting;
     /// The manifest cannot be acted on.
     InvalidSpec: Stalled;
     /// A Secret or a key of it is missing.
     SourceNotFound: Waiting, Stalled;
+    /// The plan is larger than a guard allows.
+    GuardTripped: Stalled;
     /// A user exists in JumpCloud and is not ours.
     UserConflict: Stalled;
     /// Some users failed for good.
@@ -99,6 +109,10 @@ reasons! {
     OrgMismatch: Stalled;
     /// Twice the outcome of a request could not be found out.
     SubmissionUnknown: Stalled;
+    /// startTime passed before some users were scheduled, and they are not in the state.
+    Missed: Stalled;
+    /// Some users were scheduled and had not reached the state when the grace period ended.
+    NotReached: Stalled;
     /// A newer operator wrote the status.
     NewerVersion: Stalled;
 }
@@ -128,15 +142,29 @@ impl Standing {
     }
 }
 
-const OURS: [&str; 3] = ["Ready", "Reconciling", "Stalled"];
+/// Types that say where an object stands: every kind has them.
+const VERDICT: [&str; 3] = ["Ready", "Reconciling", "Stalled"];
 
 /// The conditions that say `verdict`: foreign types stay as they are, transition times stay where a
 /// status did not change. Equal input gives an equal list, so that nothing is written for nothing.
 #[must_use]
 pub fn conditions(old: &[Condition], verdict: &Verdict, generation: i64, now: Timestamp) -> Vec<Condition> {
+    conditions_with(old, verdict, &[], &[], generation, now)
+}
+
+/// The same, and beside them the types of `extra` (type, reason and message), which are True. Of `ours`,
+/// the types that this kind has only while they are true, those that `extra` does not name are taken off.
+#[must_use]
+pub fn conditions_with(
+    old: &[Condition],
+    verdict: &Verdict,
+    extra: &[(&'static str, &'static str, String)],
+    ours: &[&str],
+    generation: i64,
+    now: Timestamp,
+) -> Vec<Condition> {
     let (ready, second) = verdict.standing.shown();
-    let condition = |kind: &str, status: &str| {
-        let message = bounded(&verdict.message);
+    let condition = |kind: &str, status: &str, reason: &str, message: &str| {
         let since = old
             .iter()
             .find(|c| c.type_ == kind && c.status == status)
@@ -144,15 +172,21 @@ pub fn conditions(old: &[Condition], verdict: &Verdict, generation: i64, now: Ti
         Condition {
             type_: kind.to_owned(),
             status: status.to_owned(),
-            reason: verdict.reason.as_str().to_owned(),
-            message,
+            reason: reason.to_owned(),
+            message: bounded(message),
             last_transition_time: since,
             observed_generation: Some(generation),
         }
     };
-    let mut list = vec![condition("Ready", ready)];
-    list.extend(second.map(|kind| condition(kind, "True")));
-    list.extend(old.iter().filter(|c| !OURS.contains(&c.type_.as_str())).cloned());
+    let standing = [Some(("Ready", ready)), second.map(|kind| (kind, "True"))].into_iter().flatten();
+    let mut list: Vec<Condition> = standing
+        .map(|(kind, status)| condition(kind, status, verdict.reason.as_str(), &verdict.message))
+        .collect();
+    list.extend(extra.iter().map(|(kind, reason, message)| condition(kind, "True", reason, message)));
+    let made = |kind: &str| {
+        VERDICT.contains(&kind) || ours.contains(&kind) || extra.iter().any(|(name, ..)| *name == kind)
+    };
+    list.extend(old.iter().filter(|c| !made(&c.type_)).cloned());
     list
 }
 
@@ -216,5 +250,29 @@ mod tests {
             list.iter().map(|c| c.type_.as_str()).collect::<Vec<_>>(),
             ["Ready", "Stalled", "Audited"]
         );
+    }
+
+    #[test]
+    fn extra_conditions_are_there_only_while_they_are_true() {
+        const EXTRA: [&str; 2] = ["Executed", "Conflicting"];
+        let done = Verdict::new(Standing::Done, Reason::Scheduled, "3 users");
+        let mut foreign = conditions(&[], &done, 1, at(1));
+        foreign[0].type_ = "Audited".to_owned();
+        let types = |list: &[Condition]| list.iter().map(|c| c.type_.clone()).collect::<Vec<_>>();
+        let conflicting = |message: &str| [("Conflicting", "OtherState", message.to_owned())];
+        let first = conditions_with(&foreign, &done, &conflicting("one"), &EXTRA, 1, at(10));
+        assert_eq!(types(&first), ["Ready", "Conflicting", "Audited"]);
+        let shown = find(&first, "Conflicting").unwrap();
+        assert_eq!((shown.status.as_str(), shown.reason.as_str()), ("True", "OtherState"));
+        assert_eq!(conditions_with(&first, &done, &conflicting("one"), &EXTRA, 1, at(20)), first);
+        let second = conditions_with(&first, &done, &conflicting("two"), &EXTRA, 2, at(30));
+        let shown = find(&second, "Conflicting").unwrap();
+        assert_eq!((shown.message.as_str(), shown.observed_generation), ("two", Some(2)));
+        assert_eq!(shown.last_transition_time, Time(at(10)));
+        let executed = [("Executed", "Executed", String::new())];
+        let third = conditions_with(&second, &done, &executed, &EXTRA, 2, at(40));
+        assert_eq!(types(&third), ["Ready", "Executed", "Audited"]);
+        // Another kind's types are as good as foreign ones.
+        assert_eq!(types(&conditions(&third, &done, 2, at(50))), ["Ready", "Executed", "Audited"]);
     }
 }

@@ -79,6 +79,9 @@ pub struct EventEntry {
     /// Replaced, and still to be cancelled: what it would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Superseded>,
+    /// It cannot be cancelled: events of others have the same scheduledJobID and would go with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
     /// Fields of a newer operator, kept as they are.
     #[serde(flatten)]
     #[schemars(skip)]
@@ -127,6 +130,11 @@ pub struct ScheduledUser {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub id: Option<String>,
+    /// Fingerprint of the declared e-mail address with the object's uid: tells which row this is without
+    /// keeping the address. For comparing, not for hiding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub reference: Option<String>,
     /// Pending, Scheduled, Executed, NotFound, Missed, NotReached, Failed, Conflict or Held.
     #[schemars(length(max = 32))]
     pub result: String,
@@ -212,6 +220,10 @@ pub mod reason {
             GUARD_TRIPPED = "GuardTripped";
             /// The event was removed in JumpCloud; it is scheduled again.
             REMOVED_ELSEWHERE = "RemovedElsewhere";
+            /// An event that is not this object's leads to the other state at the same instant.
+            CONTRADICTED = "Contradicted";
+            /// JumpCloud took a change at once and did not make it; it is made by a request for this user alone.
+            STATE_NOT_TAKEN = "StateNotTaken";
         }
     }
 }

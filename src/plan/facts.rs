@@ -345,9 +345,7 @@ impl Facts {
     pub fn polled(&mut self, job_id: &str, rows: Option<Vec<Row>>, members: usize, at: Timestamp) {
         let order = self.next();
         let answer = JobAnswer { at, order, rows };
-        let quiet = answer.is_quiet(members);
-        let since = self.notes.polls.get(job_id).and_then(|p| p.quiet_since).unwrap_or(at);
-        self.notes.polls.insert(job_id.to_owned(), Polled { at, quiet_since: quiet.then_some(since) });
+        self.notes.polled(job_id, &answer, members);
         self.jobs.insert(job_id.to_owned(), answer);
     }
 
@@ -369,6 +367,16 @@ impl Facts {
     fn next(&mut self) -> u64 {
         self.answers += 1;
         self.answers
+    }
+}
+
+impl Notes {
+    /// Takes down that a job of so many members was polled.
+    pub(super) fn polled(&mut self, job_id: &str, answer: &JobAnswer, members: usize) {
+        let quiet = answer.is_quiet(members);
+        let since = self.polls.get(job_id).and_then(|p| p.quiet_since).unwrap_or(answer.at);
+        let polled = Polled { at: answer.at, quiet_since: quiet.then_some(since) };
+        self.polls.insert(job_id.to_owned(), polled);
     }
 }
 

@@ -113,7 +113,7 @@ pub(super) fn next(job: &Submission, job_id: &str, accepted: Timestamp, context:
 }
 
 /// When a job is polled next: soon after it was accepted, then ever more rarely.
-fn poll_due(accepted: Timestamp, polled: Option<Timestamp>, policy: &Policy) -> Timestamp {
+pub(super) fn poll_due(accepted: Timestamp, polled: Option<Timestamp>, policy: &Policy) -> Timestamp {
     let Some(polled) = polled else { return after(accepted, policy.poll_min) };
     let age = polled.duration_since(accepted).unsigned_abs();
     after(polled, age.clamp(policy.poll_min, policy.poll_max.max(policy.poll_min)))

@@ -30,4 +30,5 @@ pub mod start_time;
 pub mod step;
 pub mod submission;
 pub mod verdict;
+mod waiting;
 pub mod work;

@@ -13,7 +13,7 @@ use super::facts::{By, Facts, Live, Outcome, Read, UserKey};
 use super::identity::identity;
 use super::job;
 use super::messages;
-use super::policy::{Policy, after, before};
+use super::policy::{Policy, before};
 use crate::api::submission::{Operation, Phase, Submission};
 use crate::api::user_status::reason;
 use crate::users::row::{DesiredRow, fold};
@@ -188,7 +188,7 @@ impl Submission {
     }
 
     fn next_unknown(&self, context: &Context<'_>) -> Next {
-        let due = self.look_due(context);
+        let due = self.look_due(&context.facts.notes, context.policy, context.now);
         if context.now < due {
             return Next::Wait(due);
         }
@@ -233,14 +233,14 @@ impl Submission {
             context.declared.get(&fold(name)).is_some_and(|declared| declared.row.hash == *hash)
         });
         let early = same && self.look_time.is_none();
-        let due = if early { self.expiry(context) } else { self.look_due(context) };
+        let due = if early { self.expiry(&context.facts.notes, context.policy, context.now) } else { self.look_due(&context.facts.notes, context.policy, context.now) };
         if context.now < due {
             return Next::Wait(due);
         }
         if let Some(next) = self.look(context, |look_at, _| look_at >= due) {
             return next;
         }
-        if early && context.now < self.look_due(context) && !self.is_done(context) {
+        if early && context.now < self.look_due(&context.facts.notes, context.policy, context.now) && !self.is_done(context) {
             return Next::Replace(Box::new(Self {
                 phase: Phase::Unknown,
                 look_time: Some(context.now),
@@ -267,15 +267,6 @@ impl Submission {
             })
     }
 
-    /// When no byte of the request can be sent any more, by every clock.
-    fn expiry(&self, context: &Context<'_>) -> Timestamp {
-        let seen = context.facts.notes.first_seen.get(&self.nonce).copied().unwrap_or_default();
-        match context.policy.submit_timeout.saturating_sub(seen) {
-            Duration::ZERO => self.submit_by,
-            rest => self.submit_by.max(after(context.now, rest)),
-        }
-    }
-
     /// What keeps a user that was found from being taken for one that this request made, where only its
     /// being there speaks for that: another object has it, or an older one has sent it, too.
     pub(super) fn elsewhere(&self, name: &str, user: &Live, context: &Context<'_>) -> Option<String> {
@@ -295,26 +286,6 @@ impl Submission {
     /// The user that is a member of this update, if a look found it.
     pub(super) fn owned<'a>(&self, name: &str, context: &Context<'a>) -> Option<&'a Live> {
         context.facts.users.get(&fold(name))?.found.first()
-    }
-
-    /// When members of an unknown outcome may be looked up: a quarantine after the last byte may have
-    /// been sent, and a quarantine after the look before; each by the wall clock and by this process's
-    /// own monotonic one, so that no clock skew shortens it.
-    fn look_due(&self, context: &Context<'_>) -> Timestamp {
-        let quarantine = context.policy.quarantine;
-        let first_seen = &context.facts.notes.first_seen;
-        let seen = first_seen.get(&self.nonce).copied().unwrap_or_default();
-        let seen_look = self.look_sight().and_then(|sight| first_seen.get(&sight).copied());
-        // Once it has passed it says nothing more: a bound that moves along with the time would outdate
-        // every look the moment it is taken in.
-        let rest = |of: Duration, seen: Duration| match of.saturating_sub(seen) {
-            Duration::ZERO => Timestamp::MIN,
-            rest => after(context.now, rest),
-        };
-        after(self.submit_by, quarantine)
-            .max(rest(quarantine + context.policy.submit_timeout, seen))
-            .max(self.look_time.map_or(Timestamp::MIN, |time| after(time, quarantine)))
-            .max(seen_look.map_or(Timestamp::MIN, |seen| rest(quarantine, seen)))
     }
 
     /// The look-up that is missing, if any: every member needs a look that `counts`.

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use super::roster::Members;
 use crate::api::scheduled_user_state::ScheduledState;
 use crate::plan::claims::Holder;
-use crate::plan::facts::{ConnectionFact, FailedRead, JobAnswer, Notes as Common, Outcome, Repaired, Slot};
+use crate::plan::facts::{
+    ConnectionFact, FailedRead, JobAnswer, Notes as Common, Outcome, Repaired, Row, Slot,
+};
 use crate::users::row::fold;
 
 /// Answers of this pass, and notes of this process.
@@ -230,8 +232,10 @@ pub struct Rival {
 pub struct Notes {
     /// What passes of every kind remember.
     pub common: Common,
-    /// When users' states or events were last read for this object by this process.
-    pub looked: Option<Timestamp>,
+    /// When events were last read for this object by this process.
+    pub listed: Option<Timestamp>,
+    /// When states of users were last read for this object by this process.
+    pub seen: Option<Timestamp>,
     /// When this process first made a pass over this object.
     pub since: Timestamp,
     /// How long ago, on the monotonic clock, this process first saw that the object is being deleted. Time
@@ -249,6 +253,9 @@ impl Facts {
     /// Takes in the answer to a search for `keys`: who was not found does not exist.
     pub fn looked_up(&mut self, found: Vec<(Key, Option<Person>)>, at: Timestamp) {
         let order = self.next();
+        if found.iter().any(|(key, _)| matches!(key, Key::Id(_))) {
+            self.notes.seen = Some(at);
+        }
         self.users.extend(found.into_iter().map(|(key, found)| (key, Look { at, order, found })));
     }
 
@@ -263,6 +270,7 @@ impl Facts {
     ) {
         let order = self.next();
         let look = EventsLook { at, order, whole, covered, rows };
+        self.notes.listed = Some(at);
         match self.events.get_mut(&time) {
             Some(known) if !whole && !known.whole => {
                 known.covered.extend(look.covered);
@@ -277,10 +285,23 @@ impl Facts {
         }
     }
 
-    /// Takes in the results of a job; `None` when JumpCloud does not know it (any more).
-    pub fn polled(&mut self, job_id: &str, answer: Option<Vec<crate::plan::facts::Row>>, at: Timestamp) {
+    /// Takes in the results of a job of so many members; `None` when JumpCloud does not know it (any more).
+    pub fn polled(&mut self, job_id: &str, rows: Option<Vec<Row>>, members: usize, at: Timestamp) {
         let order = self.next();
-        self.jobs.insert(job_id.to_owned(), JobAnswer { at, order, rows: answer });
+        let answer = JobAnswer { at, order, rows };
+        self.notes.common.polled(job_id, &answer, members);
+        self.jobs.insert(job_id.to_owned(), answer);
+    }
+
+    /// Takes in what came of a call. What was known of its user is outdated.
+    pub fn called(&mut self, call: Call, outcome: Repaired) {
+        match &call {
+            Call::Cancel { .. } => {}
+            Call::SetState { id, .. } | Call::Activate { id } => {
+                self.users.remove(&Key::Id(id.clone()));
+            }
+        }
+        self.called.insert(call, outcome);
     }
 
     /// Takes in that a status was written, with or without an intent of that nonce. Looks from before are

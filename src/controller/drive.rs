@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::error::Error;
-use super::gauges;
 use super::line::{Line, Setback, Wrote};
 use super::object::{Fetched, fetch};
 use super::read;
@@ -57,8 +56,9 @@ pub async fn drive(context: &Arc<Context>, namespace: &str, name: &str) -> Resul
             break;
         }
     }
-    let results = gauges::results(&pass.line.object.status());
-    Ok(pass.line.end(&pass.facts.notes, results, wake))
+    let (line, notes) = (pass.line, pass.facts.notes);
+    context.gauges.keep(&context.metrics, line.object.uid(), &line.object.status());
+    Ok(line.end(&notes, wake))
 }
 
 struct Pass<'a> {

@@ -1,14 +1,16 @@
 //! Numbers over all objects, kept up to date from what each pass leaves behind.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::api::recording::Kind;
 use crate::api::submission::{Phase, Recorded};
-use crate::api::user_status::{JumpCloudUserBatchStatus, result};
+use crate::api::user_status::{Counts, JumpCloudUserBatchStatus, result};
 use crate::runtime::metrics::Metrics;
+
+/// Name of the kind in metrics.
+pub const KIND: &str = "JumpCloudUserBatch";
 
 /// What each object contributes.
 #[derive(Debug, Default)]
@@ -16,10 +18,9 @@ pub struct Gauges {
     objects: Mutex<HashMap<String, Share>>,
 }
 
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Share {
-    /// How many users have each result.
-    results: BTreeMap<(Kind, &'static str), i64>,
+    counts: Counts,
     jobs: i64,
     unknown: i64,
     /// When the oldest job in flight was accepted.
@@ -27,27 +28,19 @@ struct Share {
 }
 
 impl Gauges {
-    /// Replaces what an object contributes: how many of its users have each result, and its requests.
-    pub fn keep(
-        &self,
-        metrics: &Metrics,
-        (kind, uid): (Kind, &str),
-        results: impl IntoIterator<Item = (&'static str, u32)>,
-        submissions: &[Recorded],
-    ) {
-        let known = || submissions.iter().filter_map(Recorded::known);
-        let jobs = || known().filter(|s| s.phase == Phase::Accepted && s.job_id.is_some());
-        let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+    /// Replaces what an object contributes.
+    pub fn keep(&self, metrics: &Metrics, uid: &str, status: &JumpCloudUserBatchStatus) {
+        let known = || status.submissions.iter().filter_map(Recorded::known);
+        let number = |phase| i64::try_from(known().filter(|s| s.phase == phase).count()).unwrap_or(i64::MAX);
+        let jobs = known().filter(|s| s.phase == Phase::Accepted);
         let share = Share {
-            results: results.into_iter().map(|(result, n)| ((kind, result), n.into())).collect(),
-            jobs: number(jobs().count()),
-            unknown: number(known().filter(|s| s.phase == Phase::Unknown).count()),
-            oldest_job: jobs().map(|s| s.accept_time.unwrap_or(s.intent_time)).min(),
+            counts: status.counts.unwrap_or_default(),
+            jobs: number(Phase::Accepted),
+            unknown: number(Phase::Unknown),
+            oldest_job: jobs.map(|s| s.accept_time.unwrap_or(s.intent_time)).min(),
         };
-        self.with(|objects| {
-            let before = objects.insert(uid.to_owned(), share.clone()).unwrap_or_default();
-            shift(metrics, &before, &share);
-        });
+        let before = self.with(|objects| objects.insert(uid.to_owned(), share)).unwrap_or_default();
+        shift(metrics, &before, &share);
     }
 
     /// Takes out what objects contribute that are not among these.
@@ -77,22 +70,18 @@ impl Gauges {
 }
 
 fn shift(metrics: &Metrics, before: &Share, now: &Share) {
-    let both: BTreeSet<_> = before.results.keys().chain(now.results.keys()).collect();
-    for (kind, result) in both {
-        let number = |share: &Share| share.results.get(&(*kind, *result)).copied().unwrap_or_default();
-        let change = number(now) - number(before);
-        if change != 0 {
-            metrics.users_changed(kind.name(), result, change);
+    let (old, new) = (results(&before.counts), results(&now.counts));
+    for ((result, old), (_, new)) in old.into_iter().zip(new) {
+        if old != new {
+            metrics.users_changed(KIND, result, i64::from(new) - i64::from(old));
         }
     }
     metrics.jobs_in_flight.inc_by(now.jobs - before.jobs);
     metrics.submissions_unknown.inc_by(now.unknown - before.unknown);
 }
 
-/// Every result that a user of a batch can have, with how many have it.
-#[must_use]
-pub fn results(status: &JumpCloudUserBatchStatus) -> [(&'static str, u32); 7] {
-    let counts = status.counts.unwrap_or_default();
+/// Every result that a user can have, with how many have it.
+fn results(counts: &Counts) -> [(&'static str, u32); 7] {
     [
         (result::CREATED, counts.created),
         (result::UPDATED, counts.updated),
@@ -125,10 +114,6 @@ mod tests {
         serde_json::from_value(json!({"submissions": submissions, "counts": counts})).unwrap()
     }
 
-    fn keep(gauges: &Gauges, metrics: &Metrics, uid: &str, status: &JumpCloudUserBatchStatus) {
-        gauges.keep(metrics, (Kind::UserBatch, uid), results(status), &status.submissions);
-    }
-
     #[test]
     fn every_result_is_counted_and_goes_with_its_object() {
         let mut registry = Registry::default();
@@ -140,9 +125,9 @@ mod tests {
         };
         let counts = json!({"created": 1, "updated": 2, "adopted": 3, "unchanged": 4, "pending": 5, "failed": 6,
                             "conflicts": 7});
-        keep(&gauges, &metrics, "a", &status(&[], &counts));
-        keep(&gauges, &metrics, "b", &status(&[], &json!({"updated": 10})));
-        keep(&gauges, &metrics, "b", &status(&[], &json!({"updated": 5})));
+        gauges.keep(&metrics, "a", &status(&[], &counts));
+        gauges.keep(&metrics, "b", &status(&[], &json!({"updated": 10})));
+        gauges.keep(&metrics, "b", &status(&[], &json!({"updated": 5})));
         for (result, n) in [
             (result::CREATED, 1),
             (result::UPDATED, 7),
@@ -152,7 +137,7 @@ mod tests {
             (result::FAILED, 6),
             (result::CONFLICT, 7),
         ] {
-            let line = format!("users{{kind=\"JumpCloudUserBatch\",result=\"{result}\"}} {n}\n");
+            let line = format!("users{{kind=\"{KIND}\",result=\"{result}\"}} {n}\n");
             assert!(page().contains(&line), "{line} is not in\n{}", page());
         }
         gauges.keep_only(&metrics, &BTreeSet::new());
@@ -167,12 +152,12 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         let age = |second: i64| gauges.oldest_job_age(at(second));
         assert!(age(1000).abs() < f64::EPSILON);
-        keep(&gauges, &metrics, "a", &status(&[700, 600], &json!({})));
-        keep(&gauges, &metrics, "b", &status(&[650], &json!({})));
+        gauges.keep(&metrics, "a", &status(&[700, 600], &json!({})));
+        gauges.keep(&metrics, "b", &status(&[650], &json!({})));
         assert!((age(1000) - 400.0).abs() < f64::EPSILON, "{}", age(1000));
         assert!((age(1001) - 401.0).abs() < f64::EPSILON, "it ages by itself");
         assert!(age(500).abs() < f64::EPSILON);
-        keep(&gauges, &metrics, "a", &status(&[], &json!({})));
+        gauges.keep(&metrics, "a", &status(&[], &json!({})));
         assert!((age(1000) - 350.0).abs() < f64::EPSILON);
     }
 }

@@ -366,14 +366,9 @@ impl<'a, K: Recording> Line<'a, K> {
         Some(Delivered { nonce, outcome: sent.outcome, setback, lost_sight })
     }
 
-    /// The pass ends: keeps what others are told. `results` are those of the object's users, `wake` when the
-    /// planner wants to be asked again. Returns when to look again.
-    pub fn end(
-        self,
-        notes: &Notes,
-        results: impl IntoIterator<Item = (&'static str, u32)>,
-        wake: Option<Timestamp>,
-    ) -> Option<Duration> {
+    /// The pass ends: keeps what later passes and others are told. `wake` is when the planner wants to be asked
+    /// again. Returns when to look again.
+    pub fn end(self, notes: &Notes, wake: Option<Timestamp>) -> Option<Duration> {
         let status = self.object.status();
         let accepted = status.submissions().iter().filter_map(Recorded::known);
         let jobs: Vec<String> =
@@ -381,7 +376,6 @@ impl<'a, K: Recording> Line<'a, K> {
         let uid = self.object.uid();
         self.context.memory.keep_polls(uid, notes, &jobs);
         self.context.memory.pass_ended(uid);
-        self.context.gauges.keep(&self.context.metrics, (K::KIND, uid), results, status.submissions());
         self.context.running.keep(&self.object.whole);
         let until = |time: Timestamp| {
             Duration::try_from(time.duration_since(clock::now())).unwrap_or_default()

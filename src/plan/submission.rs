@@ -233,14 +233,21 @@ impl Submission {
             context.declared.get(&fold(name)).is_some_and(|declared| declared.row.hash == *hash)
         });
         let early = same && self.look_time.is_none();
-        let due = if early { self.expiry(&context.facts.notes, context.policy, context.now) } else { self.look_due(&context.facts.notes, context.policy, context.now) };
+        let due = if early {
+            self.expiry(&context.facts.notes, context.policy, context.now)
+        } else {
+            self.look_due(&context.facts.notes, context.policy, context.now)
+        };
         if context.now < due {
             return Next::Wait(due);
         }
         if let Some(next) = self.look(context, |look_at, _| look_at >= due) {
             return next;
         }
-        if early && context.now < self.look_due(&context.facts.notes, context.policy, context.now) && !self.is_done(context) {
+        if early
+            && context.now < self.look_due(&context.facts.notes, context.policy, context.now)
+            && !self.is_done(context)
+        {
             return Next::Replace(Box::new(Self {
                 phase: Phase::Unknown,
                 look_time: Some(context.now),

@@ -71,8 +71,18 @@ pub async fn transition<K>(recorder: &Recorder, object: &K, old: &[Condition], v
 where
     K: Resource<DynamicType = ()>,
 {
+    transition_of(recorder, &object.object_ref(&()), old, verdict).await;
+}
+
+/// The same for an object that is referred to.
+pub async fn transition_of(
+    recorder: &Recorder,
+    object: &ObjectReference,
+    old: &[Condition],
+    verdict: &Verdict,
+) {
     if let Some(event) = due(old, verdict) {
-        publish(recorder, &object.object_ref(&()), &event).await;
+        publish(recorder, object, &event).await;
     }
 }
 

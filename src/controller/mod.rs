@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides: [`crate::plan`] says what to do next, and these modules do it.
 
+pub mod attend;
 pub mod claims;
 pub mod connection;
 pub mod connections;
@@ -10,6 +11,7 @@ pub mod credentials;
 pub mod drive;
 pub mod error;
 pub mod events;
+pub mod followers;
 pub mod gauges;
 pub mod intake;
 pub mod line;
@@ -22,5 +24,6 @@ pub mod running;
 pub mod send;
 pub mod sweep;
 pub mod turns;
+pub mod unreadable;
 pub mod user_batch;
 pub mod wakes;

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,6 @@ pub use self::jobs::Version;
 use self::queue::Queue;
 pub use self::queue::Shared;
 use super::wakes::Wakes;
-use crate::api::head::BatchHead;
 use crate::api::recording::Kind;
 use crate::api::submission::Recorded;
 use crate::jumpcloud::throttles::ThrottleKey;
@@ -110,14 +110,12 @@ impl Turns {
         }
     }
 
-    /// Takes in what a watch shows of an object.
-    pub fn observe(&self, head: &BatchHead) {
-        let metadata = &head.metadata;
+    /// Takes in what a watch shows of an object: its connection, and how many jobs it has under way.
+    pub fn observe(&self, kind: Kind, metadata: &ObjectMeta, connection: &str, under_way: usize) {
         let (Some(namespace), Some(name)) = (&metadata.namespace, &metadata.name) else { return };
-        let who = Who::new(Kind::UserBatch, namespace, name);
-        let under_way = head.status.submissions.iter().filter(|s| s.is_under_way()).count();
+        let who = Who::new(kind, namespace, name);
         let version = Version::of(metadata.resource_version.as_deref());
-        self.report(&who, &head.spec.connection_ref.name, under_way, version);
+        self.report(&who, connection, under_way, version);
     }
 
     /// Forgets an object that is gone.

@@ -205,8 +205,11 @@ fn a_relist_tells_by_omission_what_is_gone() {
     use kube::runtime::watcher::Event;
     let Place { claims, woken } = Place::new();
     let claims = Arc::new(claims);
-    let turns = Arc::new(crate::controller::turns::Turns::new(Arc::default()));
-    let mut intake = crate::controller::intake::Intake::new(Arc::clone(&claims), turns);
+    let mut intake = crate::controller::intake::Intake::new(crate::controller::user_batch::Listeners {
+        claims: Arc::clone(&claims),
+        turns: Arc::new(crate::controller::turns::Turns::new(Arc::default())),
+        followers: Arc::new(crate::controller::followers::Followers::new(Arc::default())),
+    });
     let a = || head("people/a", 10, &["ada"], &Value::Null);
     let b = || head("people/b", 10, &["bob"], &Value::Null);
     for event in [Event::Init, Event::InitApply(a()), Event::InitDone, Event::Apply(b())] {

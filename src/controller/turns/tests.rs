@@ -2,7 +2,6 @@ use secrecy::SecretString;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
-use crate::api::head::BatchHead;
 use crate::api::submission::Submission;
 use crate::controller::wakes::Woken;
 use crate::jumpcloud::auth::Credential;
@@ -206,10 +205,8 @@ async fn who_waits_for_a_slot_may_still_poll() {
 async fn at_rest_nothing_is_remembered_and_late_news_do_not_count() {
     let place = Place::new(plenty());
     assert!(place.starts("many/a"));
-    let head: BatchHead = serde_json::from_value(serde_json::json!({
-        "metadata": {"namespace": "many", "name": "a", "resourceVersion": "0"}}))
-    .unwrap();
-    place.turns.observe(&head);
+    let metadata = serde_json::json!({"namespace": "many", "name": "a", "resourceVersion": "0"});
+    place.turns.observe(Kind::UserBatch, &serde_json::from_value(metadata).unwrap(), "default", 0);
     let known = |place: &Place| place.turns.with(|state| state.jobs.of(|_| true).count());
     assert_eq!(known(&place), 1, "older than what the pass wrote");
     place.ends("many/a");

@@ -72,6 +72,10 @@ pub struct RunArgs {
     /// How often a Secret is read while its connection is not Ready.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_SECRET_POLL_INTERVAL", default_value = "60s", value_parser = duration)]
     pub(super) secret_poll_interval: Duration,
+    /// How long cleaning up may take: after this time a deleted object's finalizer goes although scheduled
+    /// state changes may be left in JumpCloud.
+    #[arg(long, env = "JUMPCLOUD_OPERATOR_CLEANUP_TIMEOUT", default_value = "10m", value_parser = duration)]
+    pub(super) cleanup_timeout: Duration,
     /// PEM file with certificates to trust besides the system's.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_CA_FILE")]
     pub(super) ca_file: Option<PathBuf>,
@@ -131,6 +135,7 @@ impl RunArgs {
             quarantine: self.unknown_quarantine,
             poll_min: self.poll_min,
             poll_max: self.poll_max,
+            cleanup_timeout: self.cleanup_timeout,
             writes: if self.read_only { Writes::Forbidden } else { Writes::Allowed },
         }
     }
@@ -186,6 +191,12 @@ mod tests {
     #[test]
     fn the_defaults_do_not_contradict_each_other() {
         flags(&[]).check().unwrap();
+    }
+
+    #[test]
+    fn the_defaults_are_those_that_decisions_are_tested_with() {
+        assert_eq!(flags(&[]).policy(), Policy::default());
+        assert_eq!(flags(&["--cleanup-timeout", "90s"]).policy().cleanup_timeout, Duration::from_secs(90));
     }
 
     #[test]

@@ -87,16 +87,14 @@ fn on_error(watched: Arc<Watched>, error: &Error, context: Arc<Context>) -> Acti
 async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Action, Error> {
     let recheck = context.secret_poll_interval.saturating_mul(RECHECK);
     let namespace = connection.namespace().unwrap_or_default();
+    context.connections.seen(connection);
     let due = context.connections.due(connection, recheck);
     if due == Due::Nothing {
         return Ok(Action::await_change());
     }
     let mut asked = None;
     let (finding, version) = match context.connections.outbound().endpoint(&connection.spec) {
-        Err(why) => {
-            context.connections.unusable(connection, why.clone(), None);
-            (Finding::Invalid(why), None)
-        }
+        Err(why) => (Finding::Invalid(why), None),
         Ok(endpoint) => match credentials::read(&context.client, &namespace, &connection.spec).await? {
             KeyMaterial::Lacking(finding) => (finding, None),
             KeyMaterial::Found { version, .. } if due == Due::CheckIfChanged(version.clone()) => {
@@ -123,7 +121,7 @@ async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Ac
     if assessed.organization.is_none() {
         // A refused credential is worth trying again only when it changes; everything else may pass.
         let fixed = matches!(finding, Finding::CredentialRefused(_)).then(|| version.clone()).flatten();
-        context.connections.unusable(connection, assessed.verdict.message.clone(), fixed);
+        context.connections.unusable(connection, &finding, assessed.verdict.message.clone(), fixed);
     }
     let generation = connection.metadata.generation.unwrap_or_default();
     let mut new = JumpCloudConnectionStatus {

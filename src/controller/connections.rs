@@ -4,6 +4,8 @@
 //! Secret was read within the last ten seconds; a changed Secret stops use until the new credential was
 //! checked, so that a key of another organisation never sends anything. Keys are in memory only.
 
+mod departed;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,10 +16,11 @@ use tokio::sync::mpsc::{Sender, error::TrySendError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::departed::Departed;
 use super::credentials::{self, KeyMaterial, Outbound};
 use super::error::Error;
 use super::turns::Shared;
-use crate::api::connection::JumpCloudConnection;
+use crate::api::connection::{JumpCloudConnection, JumpCloudConnectionSpec};
 use crate::jumpcloud::auth::Credential;
 use crate::jumpcloud::bucket::Limits;
 use crate::jumpcloud::client::{ClientConfig, JumpCloud};
@@ -25,6 +28,7 @@ use crate::jumpcloud::endpoint::Endpoint;
 use crate::jumpcloud::throttle::Throttle;
 use crate::jumpcloud::throttles::{ThrottleKey, Throttles};
 use crate::jumpcloud::token::Tokens;
+use crate::plan::connection::Finding;
 use crate::plan::facts::{Connection, ConnectionFact};
 use crate::runtime::clock;
 use crate::runtime::metrics::Metrics;
@@ -43,6 +47,7 @@ pub struct Connections {
     tokens: Tokens,
     stores: Vec<Store<DeserializeGuard<JumpCloudConnection>>>,
     held: Mutex<HashMap<String, Held>>,
+    departed: Departed,
     wake: Sender<()>,
 }
 
@@ -78,6 +83,13 @@ struct Usable {
     secret_read: Instant,
 }
 
+impl Held {
+    /// Whether it can be used, and nobody doubts it.
+    fn is_good(&self) -> bool {
+        matches!(self.state, State::Usable(_)) && !self.in_doubt
+    }
+}
+
 impl State {
     /// Whether the same credential can still be used, or none still can.
     fn is_like(&self, other: &Self) -> bool {
@@ -111,8 +123,9 @@ impl Connections {
         stores: Vec<Store<DeserializeGuard<JumpCloudConnection>>>,
         wake: Sender<()>,
     ) -> Self {
-        let (throttles, tokens, held) = (Throttles::default(), Tokens::default(), Mutex::default());
-        Self { client, outbound, throttles, tokens, stores, held, wake }
+        let (throttles, tokens) = (Throttles::default(), Tokens::default());
+        let (held, departed) = (Mutex::default(), Departed::default());
+        Self { client, outbound, throttles, tokens, stores, held, departed, wake }
     }
 
     /// The connection for a pass of an object in `namespace`, and the way to JumpCloud when it can be used.
@@ -153,28 +166,7 @@ impl Connections {
                 }
             }
         }
-        let limits = connection.spec.limits;
-        let fact = Connection {
-            organization: usable.organization.clone(),
-            paused: connection.spec.paused,
-            max_batch_size: limits.max_batch_size,
-        };
-        let connections = self.sharing(&usable.key);
-        let lowest = self
-            .stores
-            .iter()
-            .flat_map(Store::state)
-            .filter_map(|c| c.0.as_ref().ok().cloned())
-            .filter(|c| connections.contains(&key_of(c)))
-            .map(|c| c.spec.limits.max_concurrent_jobs)
-            .min();
-        let shared = Shared {
-            key: usable.key,
-            throttle: usable.client.throttle().clone(),
-            most: lowest.unwrap_or(limits.max_concurrent_jobs),
-            connections,
-        };
-        Ok((ConnectionFact::Ready(fact), Some(Access { client: usable.client, shared })))
+        Ok(self.access(key(namespace, name), usable, &connection.spec))
     }
 
     /// The organisation that a connection leads to, as far as this process has seen.
@@ -262,27 +254,31 @@ impl Connections {
         version: String,
     ) {
         let secret_read = clock::monotonic();
-        self.set(
-            connection,
-            State::Usable(Usable { client, key: throttle, organization, version, secret_read }),
-        );
+        let usable = Usable { client, key: throttle, organization, version, secret_read };
+        self.departed.checked(key_of(connection), &usable, &connection.spec);
+        self.set(connection, State::Usable(usable));
     }
 
-    /// A check failed: the connection cannot be used. `version` is that of the Secret, if there was one.
-    pub fn unusable(&self, connection: &JumpCloudConnection, why: String, version: Option<String>) {
+    /// A check failed with this finding: the connection cannot be used. `version` is that of the Secret when
+    /// only another one is worth a new check.
+    pub fn unusable(
+        &self,
+        connection: &JumpCloudConnection,
+        finding: &Finding,
+        why: String,
+        version: Option<String>,
+    ) {
+        self.departed.failed(&key_of(connection), finding.last_credential());
         self.set(connection, State::Unusable { why, version, checked: clock::monotonic() });
     }
 
-    /// Forgets every connection that the watch does not know any more.
+    /// Forgets every connection that the watch does not know any more, but for what cleaning up may need.
     pub fn keep_stored(&self) {
         let stored: BTreeSet<String> =
             self.stores.iter().flat_map(Store::state).filter_map(|c| c.0.as_ref().ok().map(key_of)).collect();
-        let gone: Vec<String> =
-            self.with(|held| held.keys().filter(|name| !stored.contains(*name)).cloned().collect());
-        for name in gone {
-            self.with(|held| held.remove(&name));
-            self.throttles.forget(&name);
-        }
+        self.with(|held| held.retain(|name, _| stored.contains(name)));
+        self.departed.sweep(|name| !stored.contains(name), |name| self.is_good(name));
+        self.throttles.keep_only(|name| stored.contains(name) || self.departed.knows(name));
     }
 
     /// Waits until the watches have listed everything; false when that will not happen any more.
@@ -306,9 +302,7 @@ impl Connections {
 
     /// Brings the number of connections that can be used up to date.
     pub fn measure(&self, metrics: &Metrics) {
-        let usable = self.with(|held| {
-            held.values().filter(|h| matches!(h.state, State::Usable(_)) && !h.in_doubt).count()
-        });
+        let usable = self.with(|held| held.values().filter(|held| held.is_good()).count());
         metrics.connection_ready.set(i64::try_from(usable).unwrap_or(i64::MAX));
     }
 
@@ -317,6 +311,35 @@ impl Connections {
     #[must_use]
     pub fn rate_tokens(&self) -> Option<u32> {
         self.throttles.all().iter().map(Throttle::available).min()
+    }
+
+    /// The way to JumpCloud that `usable` is, for the connection `own` with this spec.
+    fn access(
+        &self,
+        own: String,
+        usable: Usable,
+        spec: &JumpCloudConnectionSpec,
+    ) -> (ConnectionFact, Option<Access>) {
+        let limits = spec.limits;
+        let fact = Connection {
+            organization: usable.organization.clone(),
+            paused: spec.paused,
+            max_batch_size: limits.max_batch_size,
+        };
+        let mut connections = self.sharing(&usable.key);
+        connections.insert(own);
+        let others = self.stores.iter().flat_map(Store::state).filter_map(|c| c.0.as_ref().ok().cloned());
+        let others = others.filter(|c| connections.contains(&key_of(c)));
+        let most =
+            others.map(|c| c.spec.limits.max_concurrent_jobs).fold(limits.max_concurrent_jobs, u32::min);
+        let throttle = usable.client.throttle().clone();
+        let shared = Shared { key: usable.key, throttle, most, connections };
+        (ConnectionFact::Ready(fact), Some(Access { client: usable.client, shared }))
+    }
+
+    /// Whether the connection can be used, and nobody doubts it.
+    fn is_good(&self, name: &str) -> bool {
+        self.with(|held| held.get(name).is_some_and(Held::is_good))
     }
 
     fn sharing(&self, throttle: &ThrottleKey) -> BTreeSet<String> {

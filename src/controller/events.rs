@@ -19,6 +19,9 @@ const MAX_NOTE: usize = 250;
 /// Reason of the event for a job whose object was deleted while it ran.
 const JOB_ENDED: &str = "JobEnded";
 
+/// Reason of the event for an object whose cleanup was given up.
+const CLEANUP_ABANDONED: &str = "CleanupAbandoned";
+
 /// An event that can be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -45,7 +48,13 @@ pub fn catalogue() -> Vec<Entry> {
             EventType::Warning => "A job ended after its object was deleted; some rows failed.",
         },
     });
-    let mut entries: Vec<Entry> = transitions.chain(ended).collect();
+    let abandoned = Entry {
+        reason: CLEANUP_ABANDONED,
+        type_: word(EventType::Warning),
+        when: "Cleaning up after a deleted object was given up after `--cleanup-timeout`; scheduled state changes \
+               may be left in JumpCloud.",
+    };
+    let mut entries: Vec<Entry> = transitions.chain(ended).chain([abandoned]).collect();
     entries.dedup();
     entries
 }
@@ -99,6 +108,29 @@ pub async fn job_ended(recorder: &Recorder, object: &ObjectReference, note: Stri
     publish(recorder, object, &event).await;
 }
 
+/// Publishes that an object goes although something may be left of it in JumpCloud; `note` says how much.
+pub async fn cleanup_abandoned<K>(recorder: &Recorder, object: &K, note: &str)
+where
+    K: Resource<DynamicType = ()>,
+{
+    publish(recorder, &object.object_ref(&()), &abandoned(note)).await;
+}
+
+fn abandoned(note: &str) -> Event {
+    Event {
+        type_: EventType::Warning,
+        reason: CLEANUP_ABANDONED.to_owned(),
+        note: Some(short(note)),
+        action: "CleanUp".to_owned(),
+        secondary: None,
+    }
+}
+
+/// A note as it may be published.
+fn short(note: &str) -> String {
+    clean::cut(&clean::without_addresses(note), MAX_NOTE)
+}
+
 /// The event that a change of conditions calls for.
 fn due(old: &[Condition], verdict: &Verdict) -> Option<Event> {
     let before = condition::find(old, "Ready").map(|c| c.reason.as_str());
@@ -108,15 +140,31 @@ fn due(old: &[Condition], verdict: &Verdict) -> Option<Event> {
     Some(Event {
         type_: type_of(verdict.standing)?,
         reason: verdict.reason.as_str().to_owned(),
-        note: Some(clean::cut(&clean::without_addresses(&verdict.message), MAX_NOTE)),
+        note: Some(short(&verdict.message)),
         action: "Reconcile".to_owned(),
         secondary: None,
     })
 }
 
 async fn publish(recorder: &Recorder, object: &ObjectReference, event: &Event) {
-    if let Err(error) = recorder.publish(event, object).await {
-        tracing::warn!(%error, reason = event.reason, "event was not published");
+    match recorder.publish(event, object).await {
+        Ok(()) => {}
+        Err(error) if is_of_ending_namespace(&error) => {
+            tracing::debug!(reason = event.reason, "the namespace ends and takes no event");
+        }
+        Err(error) => tracing::warn!(%error, reason = event.reason, "event was not published"),
+    }
+}
+
+/// Whether nothing can be made because the namespace is being deleted, or has gone. A missing permission
+/// has the same code, and is told.
+fn is_of_ending_namespace(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    match status.code {
+        403 => causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating"),
+        404 => true,
+        _ => false,
     }
 }
 
@@ -142,10 +190,31 @@ mod tests {
             published += 1;
         }
         assert!(published > 10);
+        let event = abandoned("2 changes may be left");
+        assert!(listed(&event), "{}", event.reason);
         // Two of JobEnded; a reason with two standings of one type stands there once.
-        let reasons = entries.iter().filter(|entry| entry.reason != JOB_ENDED).count();
+        let others = [JOB_ENDED, CLEANUP_ABANDONED];
+        let reasons = entries.iter().filter(|entry| !others.contains(&entry.reason)).count();
         assert_eq!(reasons, Reason::ALL.len() - 1, "all but Progressing: {entries:#?}");
-        assert_eq!(entries.len(), reasons + 2);
+        assert_eq!(entries.len(), reasons + 3);
+    }
+
+    #[test]
+    fn an_ending_namespace_is_told_from_a_missing_permission() {
+        let error = |code: u16, details: serde_json::Value| {
+            let status = serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
+                "message": "no", "reason": "Forbidden", "code": code, "details": details});
+            kube::Error::Api(Box::new(serde_json::from_value(status).unwrap()))
+        };
+        // As the API server's NamespaceLifecycle plugin answers.
+        let ending = serde_json::json!({"name": "a.b", "group": "events.k8s.io", "kind": "events", "causes": [
+            {"reason": "NamespaceTerminating", "message": "namespace a is being terminated",
+             "field": "metadata.namespace"}]});
+        let plain = serde_json::json!({"name": "a.b", "group": "events.k8s.io", "kind": "events"});
+        assert!(is_of_ending_namespace(&error(403, ending.clone())));
+        assert!(!is_of_ending_namespace(&error(403, plain.clone())), "a missing permission");
+        assert!(is_of_ending_namespace(&error(404, plain)));
+        assert!(!is_of_ending_namespace(&error(500, ending)));
     }
 
     #[test]

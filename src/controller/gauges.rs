@@ -1,16 +1,23 @@
 //! Numbers over all objects, kept up to date from what each pass leaves behind.
 
-use std::collections::{BTreeSet, HashMap};
+mod share;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::api::submission::{Phase, Recorded};
-use crate::api::user_status::{Counts, JumpCloudUserBatchStatus, result};
+pub use self::share::ScheduleShare;
+use self::share::{Requests, results};
+use crate::api::scheduled_user_state::ScheduledState;
+use crate::api::user_status::JumpCloudUserBatchStatus;
 use crate::runtime::metrics::Metrics;
 
 /// Name of the kind in metrics.
 pub const KIND: &str = "JumpCloudUserBatch";
+
+/// Name of the second kind in metrics.
+pub const SCHEDULE_KIND: &str = "ScheduledUserState";
 
 /// What each object contributes.
 #[derive(Debug, Default)]
@@ -18,32 +25,41 @@ pub struct Gauges {
     objects: Mutex<HashMap<String, Share>>,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default)]
 struct Share {
-    counts: Counts,
-    jobs: i64,
-    unknown: i64,
-    /// When the oldest job in flight was accepted.
-    oldest_job: Option<Timestamp>,
+    /// By kind and result.
+    users: BTreeMap<(&'static str, &'static str), i64>,
+    pending: BTreeMap<ScheduledState, i64>,
+    requests: Requests,
 }
 
 impl Gauges {
-    /// Replaces what an object contributes.
+    /// Replaces what a batch contributes.
     pub fn keep(&self, metrics: &Metrics, uid: &str, status: &JumpCloudUserBatchStatus) {
-        let known = || status.submissions.iter().filter_map(Recorded::known);
-        let number = |phase| i64::try_from(known().filter(|s| s.phase == phase).count()).unwrap_or(i64::MAX);
-        let jobs = known().filter(|s| s.phase == Phase::Accepted);
         let share = Share {
-            counts: status.counts.unwrap_or_default(),
-            jobs: number(Phase::Accepted),
-            unknown: number(Phase::Unknown),
-            oldest_job: jobs.map(|s| s.accept_time.unwrap_or(s.intent_time)).min(),
+            users: of_kind(KIND, results(status)),
+            pending: BTreeMap::new(),
+            requests: Requests::of(&status.submissions),
         };
-        let before = self.with(|objects| objects.insert(uid.to_owned(), share)).unwrap_or_default();
-        shift(metrics, &before, &share);
+        self.replace(metrics, uid, share);
     }
 
-    /// Takes out what objects contribute that are not among these.
+    /// Replaces what a schedule contributes.
+    pub fn keep_schedule(&self, metrics: &Metrics, uid: &str, share: ScheduleShare) {
+        let ScheduleShare { results, pending, requests } = share;
+        self.replace(metrics, uid, Share { users: of_kind(SCHEDULE_KIND, results), pending, requests });
+    }
+
+    fn replace(&self, metrics: &Metrics, uid: &str, share: Share) {
+        self.with(|objects| {
+            let kept = objects.entry(uid.to_owned()).or_default();
+            shift(metrics, kept, &share);
+            *kept = share;
+        });
+    }
+
+    /// Takes out what objects contribute that are not among these, of whichever kind: the uids are those of
+    /// all kinds.
     pub fn keep_only(&self, metrics: &Metrics, uids: &BTreeSet<String>) {
         self.with(|objects| {
             objects.retain(|uid, share| {
@@ -59,7 +75,8 @@ impl Gauges {
     /// Seconds since the oldest job in flight was accepted; zero without one.
     #[must_use]
     pub fn oldest_job_age(&self, now: Timestamp) -> f64 {
-        let oldest = self.with(|objects| objects.values().filter_map(|share| share.oldest_job).min());
+        let oldest =
+            self.with(|objects| objects.values().filter_map(|share| share.requests.oldest_job).min());
         // A clock that was set back makes no job younger than new.
         oldest.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0))
     }
@@ -69,28 +86,30 @@ impl Gauges {
     }
 }
 
-fn shift(metrics: &Metrics, before: &Share, now: &Share) {
-    let (old, new) = (results(&before.counts), results(&now.counts));
-    for ((result, old), (_, new)) in old.into_iter().zip(new) {
-        if old != new {
-            metrics.users_changed(KIND, result, i64::from(new) - i64::from(old));
-        }
-    }
-    metrics.jobs_in_flight.inc_by(now.jobs - before.jobs);
-    metrics.submissions_unknown.inc_by(now.unknown - before.unknown);
+fn of_kind(
+    kind: &'static str,
+    results: BTreeMap<&'static str, i64>,
+) -> BTreeMap<(&'static str, &'static str), i64> {
+    results.into_iter().map(|(result, count)| ((kind, result), count)).collect()
 }
 
-/// Every result that a user can have, with how many have it.
-fn results(counts: &Counts) -> [(&'static str, u32); 7] {
-    [
-        (result::CREATED, counts.created),
-        (result::UPDATED, counts.updated),
-        (result::ADOPTED, counts.adopted),
-        (result::UNCHANGED, counts.unchanged),
-        (result::PENDING, counts.pending),
-        (result::FAILED, counts.failed),
-        (result::CONFLICT, counts.conflicts),
-    ]
+fn shift(metrics: &Metrics, before: &Share, now: &Share) {
+    for ((kind, result), change) in changes(&before.users, &now.users) {
+        metrics.users_changed(kind, result, change);
+    }
+    for (state, change) in changes(&before.pending, &now.pending) {
+        metrics.schedules_changed(state.as_str(), change);
+    }
+    metrics.jobs_in_flight.inc_by(now.requests.jobs - before.requests.jobs);
+    metrics.submissions_unknown.inc_by(now.requests.unknown - before.requests.unknown);
+}
+
+/// By how much each number has changed, where it has.
+fn changes<K: Ord + Copy>(before: &BTreeMap<K, i64>, now: &BTreeMap<K, i64>) -> Vec<(K, i64)> {
+    let keys: BTreeSet<K> = before.keys().chain(now.keys()).copied().collect();
+    let number = |all: &BTreeMap<K, i64>, key: K| all.get(&key).copied().unwrap_or_default();
+    let change = |key| (key, number(now, key) - number(before, key));
+    keys.into_iter().map(change).filter(|(_, change)| *change != 0).collect()
 }
 
 #[cfg(test)]
@@ -100,6 +119,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::api::user_status::result;
 
     fn status(accepted: &[i64], counts: &serde_json::Value) -> JumpCloudUserBatchStatus {
         let submissions: Vec<_> = accepted
@@ -144,6 +164,75 @@ mod tests {
         let page = page();
         let left: Vec<_> = page.lines().filter(|l| l.contains("users{") && !l.ends_with(" 0")).collect();
         assert!(left.is_empty(), "{left:?}");
+    }
+
+    #[test]
+    fn schedules_are_counted_beside_batches() {
+        let mut registry = Registry::default();
+        let (metrics, gauges) = (Metrics::register(&mut registry), Gauges::default());
+        let numbers = || {
+            let mut text = String::new();
+            encode(&mut text, &registry).unwrap();
+            let ours = text.lines().filter(|line| {
+                let name = line.trim_start_matches("jumpcloud_operator_");
+                ["users{", "schedules{", "jobs_", "submissions_"].iter().any(|begin| name.starts_with(begin))
+            });
+            let nonzero = ours.filter_map(|line| line.rsplit_once(' ')).filter(|(_, number)| *number != "0");
+            nonzero
+                .map(|(name, number)| {
+                    format!("{} {number}", name.trim_start_matches("jumpcloud_operator_").replace('"', ""))
+                })
+                .collect::<BTreeSet<_>>()
+        };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let request = |nonce: &str, more: serde_json::Value| {
+            let mut request = json!({"nonce": nonce, "recordVersion": 1, "operation": "Schedule", "members": ["u"],
+                "payloadHash": "", "organizationID": "o", "intentTime": at(50), "submitBy": at(60),
+                "phase": "Unknown", "state": "Suspended", "time": at(200), "acceptTime": at(50)});
+            request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            request
+        };
+        let created = status(&[], &json!({"created": 4}));
+        let event = |id: &str| json!({"id": id, "scheduledJobID": "j", "origin": "Created"});
+        let mut replaced = event("u2");
+        replaced["superseded"] = json!({"state": "Activated", "time": at(150)});
+        let mut over = replaced.clone();
+        over["time"] = json!(at(90));
+        let status = json!({
+            "scheduledTime": at(200), "scheduledState": "Suspended",
+            "events": [event("u1"), event("u2"), replaced, over],
+            "users": [{"result": "Scheduled"}, {"result": "Scheduled"}, {"result": "NotFound"},
+                      {"result": "FromALaterVersion"}],
+            "submissions": [
+                request("a", json!({})),
+                request("b", json!({"phase": "Accepted",
+                                    "events": [{"id": "u3", "scheduledJobID": "k"}]})),
+                request("c", json!({"phase": "Accepted", "operation": "Update", "jobID": "l"})),
+            ],
+        });
+        let keep = |second| {
+            let share = ScheduleShare::of(&serde_json::from_value(status.clone()).unwrap(), at(second));
+            gauges.keep_schedule(&metrics, "s", share);
+        };
+        let set = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<BTreeSet<_>>();
+        gauges.keep(&metrics, "b", &created);
+        let batch = "users{kind=JumpCloudUserBatch,result=Created} 4";
+        let users = [
+            "users{kind=ScheduledUserState,result=NotFound} 1",
+            "users{kind=ScheduledUserState,result=Scheduled} 2",
+        ];
+        let others = ["jobs_in_flight 1", "submissions_unknown 1", batch];
+        let events = ["schedules{state=Activated} 1", "schedules{state=Suspended} 3"];
+        for _ in 0..2 {
+            keep(100);
+            assert_eq!(numbers(), set(&[&users[..], &others, &events].concat()));
+        }
+        keep(200);
+        assert_eq!(numbers(), set(&[&users[..], &others].concat()), "none is still to come");
+        keep(100);
+        gauges.keep_only(&metrics, &BTreeSet::from(["b".to_owned()]));
+        assert_eq!(numbers(), set(&[batch]));
+        assert!(gauges.oldest_job_age(at(100)).abs() < f64::EPSILON);
     }
 
     #[test]

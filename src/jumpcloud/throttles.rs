@@ -72,11 +72,14 @@ impl Throttles {
         })
     }
 
-    /// Forgets what `connection` asked for; the others that share its credential get theirs.
-    pub fn forget(&self, connection: &str) {
+    /// Forgets what all other connections than these asked for; who shares a credential with them gets
+    /// what it asks for.
+    pub fn keep_only(&self, stays: impl Fn(&str) -> bool) {
         self.with(|inner| {
-            if let Some(before) = inner.wishes.remove(connection) {
-                inner.settle(&before.key);
+            let gone: Vec<Wish> =
+                inner.wishes.extract_if(|connection, _| !stays(connection)).map(|(_, wish)| wish).collect();
+            for wish in gone {
+                inner.settle(&wish.key);
             }
         });
     }
@@ -143,9 +146,8 @@ mod tests {
 
         let _ = throttles.wish("b/y", &key(None, "k"), Limits::new(7, 20));
         assert_eq!(shared.limits(), Limits::new(7, 5), "a changed wish replaces the old one");
-        throttles.forget("a/x");
+        throttles.keep_only(|connection| connection != "a/x");
         assert_eq!(shared.limits(), Limits::new(7, 20));
-        throttles.forget("nobody");
     }
 
     #[test]
@@ -170,7 +172,7 @@ mod tests {
     fn a_paused_throttle_is_kept() {
         let throttles = Throttles::default();
         throttles.wish("a/x", &key(None, "k"), Limits::default()).refused(Some(Duration::from_secs(60)));
-        throttles.forget("a/x");
+        throttles.keep_only(|_| false);
         assert!(!throttles.get(&key(None, "k"), Limits::default()).blocked_for().is_zero());
     }
 }

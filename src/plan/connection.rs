@@ -44,6 +44,35 @@ pub enum Finding {
     Organizations(Vec<OrganizationStatus>),
 }
 
+/// What a check that failed says of the credential that worked before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastCredential {
+    /// It is not there any more, and nothing has taken its place.
+    Gone,
+    /// Nothing: nobody could be asked.
+    Open,
+    /// It does not work any more, or another one has taken its place.
+    Void,
+}
+
+impl Finding {
+    /// What it says of the credential that worked before. A Secret that may not be read counts as gone: the
+    /// permission can be of the namespace, and goes with it.
+    #[must_use]
+    pub fn last_credential(&self) -> LastCredential {
+        match self {
+            Self::SecretMissing(_) | Self::SecretForbidden(_) | Self::KeyMissing { .. } => {
+                LastCredential::Gone
+            }
+            Self::Unreachable(_) => LastCredential::Open,
+            Self::Invalid(_)
+            | Self::CredentialUnusable(_)
+            | Self::CredentialRefused(_)
+            | Self::Organizations(_) => LastCredential::Void,
+        }
+    }
+}
+
 /// What it comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assessment {

@@ -15,6 +15,8 @@ pub struct Policy {
     pub poll_min: Duration,
     /// Greatest distance between polls.
     pub poll_max: Duration,
+    /// How long cleaning up after a deleted object may take before its finalizer goes all the same.
+    pub cleanup_timeout: Duration,
     /// Whether anything may be written to JumpCloud.
     pub writes: Writes,
 }
@@ -35,6 +37,7 @@ impl Default for Policy {
             quarantine: Duration::from_secs(300),
             poll_min: Duration::from_secs(5),
             poll_max: Duration::from_secs(60),
+            cleanup_timeout: Duration::from_secs(600),
             writes: Writes::Allowed,
         }
     }

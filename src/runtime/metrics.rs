@@ -34,6 +34,7 @@ pub struct Metrics {
     api_requests: Family<RequestLabels, Counter>,
     api_request_duration: Durations<RouteLabel>,
     users: Family<UserLabels, Gauge>,
+    schedules: Family<StateLabel, Gauge>,
     /// JumpCloud jobs that were accepted and have not ended, over all objects.
     pub jobs_in_flight: Gauge,
     /// Seconds since the oldest of these jobs was accepted, at the time of the scrape.
@@ -44,6 +45,8 @@ pub struct Metrics {
     pub rate_tokens: Scraped,
     /// Connections that this process has checked and can use.
     pub connection_ready: Gauge,
+    /// Scheduled state changes that may be left in JumpCloud because cleaning up was given up.
+    pub cleanup_abandoned: Counter,
     /// 1 while this replica leads, else 0.
     pub leader: Gauge,
 }
@@ -58,6 +61,7 @@ impl Metrics {
             api_requests: Family::default(),
             api_request_duration: Family::new_with_constructor(request_histogram),
             users: Family::default(),
+            schedules: Family::default(),
             jobs_in_flight: Gauge::default(),
             oldest_job_age: Scraped::new(
                 "oldest_job_age",
@@ -71,8 +75,13 @@ impl Metrics {
                 None,
             ),
             connection_ready: Gauge::default(),
+            cleanup_abandoned: Counter::default(),
             leader: Gauge::default(),
         };
+        // Both are there from the beginning, so that none to come is 0 and not absent.
+        for state in ["Activated", "Suspended"] {
+            metrics.schedules_changed(state, 0);
+        }
         let registry = registry.sub_registry_with_prefix(PREFIX);
         // The encoder adds `_total` to counters, the unit to histograms and `_info` to information, so
         // "build" becomes build_info.
@@ -92,6 +101,11 @@ impl Metrics {
         );
         registry.register("users", "Users of all objects, by their last result", metrics.users.clone());
         registry.register(
+            "schedules",
+            "Scheduled state changes that JumpCloud has still to make, by the state they lead to",
+            metrics.schedules.clone(),
+        );
+        registry.register(
             "jobs_in_flight",
             "JumpCloud jobs that were accepted and have not ended",
             metrics.jobs_in_flight.clone(),
@@ -107,6 +121,11 @@ impl Metrics {
             "connection_ready",
             "Connections that this process has checked and can use",
             metrics.connection_ready.clone(),
+        );
+        registry.register(
+            "cleanup_abandoned",
+            "Scheduled state changes that may be left in JumpCloud because cleaning up after a deleted object was given up",
+            metrics.cleanup_abandoned.clone(),
         );
         registry.register("leader", "1 while this replica leads", metrics.leader.clone());
         registry.register(
@@ -133,6 +152,11 @@ impl Metrics {
     /// Moves the number of users of `kind`'s objects that have `result` by `change`.
     pub fn users_changed(&self, kind: &'static str, result: &'static str, change: i64) {
         self.users.get_or_create(&UserLabels { kind, result }).inc_by(change);
+    }
+
+    /// Moves the number of state changes that are to come and lead to `state` by `change`.
+    pub fn schedules_changed(&self, state: &'static str, change: i64) {
+        self.schedules.get_or_create(&StateLabel { state }).inc_by(change);
     }
 }
 
@@ -240,6 +264,11 @@ struct UserLabels {
     result: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: &'static str,
+}
+
 #[cfg(test)]
 mod tests {
     use prometheus_client::encoding::text::encode;
@@ -258,9 +287,11 @@ mod tests {
                 "api_requests_total",
                 "api_request_duration_seconds",
                 "users",
+                "schedules",
                 "jobs_in_flight",
                 "submissions_unknown",
                 "connection_ready",
+                "cleanup_abandoned_total",
                 "leader",
                 "build_info",
                 "oldest_job_age_seconds",
@@ -283,6 +314,9 @@ mod tests {
         metrics.submissions_unknown.set(1);
         metrics.rate_tokens.ask(|| Some(7.0));
         metrics.connection_ready.set(3);
+        metrics.schedules_changed("Suspended", 4);
+        metrics.schedules_changed("Suspended", -1);
+        metrics.cleanup_abandoned.inc_by(2);
         metrics.leader.set(1);
 
         let mut text = String::new();
@@ -295,6 +329,8 @@ mod tests {
             r#"api_requests_total{route="POST /bulk/users",outcome="accepted"} 1"#,
             r#"api_request_duration_seconds_count{route="POST /bulk/users"} 1"#,
             r#"users{kind="JumpCloudUserBatch",result="Created"} 3"#,
+            r#"schedules{state="Suspended"} 3"#,
+            "cleanup_abandoned_total 2",
             "jobs_in_flight 2",
             "oldest_job_age_seconds 12.5",
             "submissions_unknown 1",

@@ -122,6 +122,7 @@ fn setting(profile: &'static Profile, dice: &mut Dice) -> World {
         poll_min: span(poll_min),
         poll_max: span(dice.between(10, 60) * SECOND),
         writes: Writes::Allowed,
+        ..Policy::default()
     };
     let environment = Environment::of(manifest, dice.pick(&[1, 2, 3]), Dice::new(dice.number()));
     let mut world = World::new(profile, Dice::new(dice.number()), policy, environment);

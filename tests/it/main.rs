@@ -34,6 +34,8 @@ mod metrics;
 #[cfg(test)]
 mod outdated;
 #[cfg(test)]
+mod permissions;
+#[cfg(test)]
 mod poison;
 #[cfg(test)]
 mod rest;

@@ -1,0 +1,112 @@
+//! What `deploy/rbac` allows, and what a namespace that ends still takes.
+
+use std::collections::BTreeMap;
+
+use jumpcloud_operator::api::GROUP;
+use k8s_openapi::api::authorization::v1::{SelfSubjectRulesReview, SelfSubjectRulesReviewSpec};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::{Client, Resource};
+use serde_json::json;
+
+use crate::harness::operator::grant;
+use crate::harness::plane::{apply, client_of, kubectl, plane};
+use crate::harness::wait::eventually;
+use crate::harness::world::PATIENCE;
+
+/// A namespace called `name`, and a client of the operator's ServiceAccount there.
+async fn granted(name: &str) -> Client {
+    let created = kubectl(&["create", "namespace", name], "");
+    assert!(created.success, "{}", created.text);
+    grant(name);
+    client_of(&plane().service_account_kubeconfig(name, "jumpcloud-operator").unwrap()).await
+}
+
+/// Verbs by group and resource, elsewhere than in the operator's own namespace, where it has its Lease.
+async fn rules(client: Client) -> BTreeMap<String, Vec<String>> {
+    let review = SelfSubjectRulesReview {
+        spec: SelfSubjectRulesReviewSpec { namespace: Some("default".to_owned()) },
+        ..SelfSubjectRulesReview::default()
+    };
+    let api: Api<SelfSubjectRulesReview> = Api::all(client);
+    let status = api.create(&PostParams::default(), &review).await.unwrap().status.unwrap();
+    let mut rules: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for rule in status.resource_rules {
+        for group in rule.api_groups.unwrap_or_default() {
+            for resource in rule.resources.iter().flatten() {
+                let verbs = rules.entry(format!("{group}/{resource}")).or_default();
+                verbs.extend(rule.verbs.iter().cloned());
+                verbs.sort();
+            }
+        }
+    }
+    rules
+}
+
+/// The whole list: whoever needs another permission adds it here, and says why in deploy/rbac.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_may_do_this_and_nothing_else() {
+    let client = granted("permissions").await;
+    let plain = kubectl(&["-n", "permissions", "create", "serviceaccount", "plain"], "");
+    assert!(plain.success, "{}", plain.text);
+    let plain = client_of(&plane().service_account_kubeconfig("permissions", "plain").unwrap()).await;
+    let everybody = rules(plain).await;
+    let mut allowed = rules(client).await;
+    allowed.retain(|resource, verbs| everybody.get(resource) != Some(verbs));
+    let wanted = [
+        (format!("{GROUP}/jumpcloudconnections"), &["get", "list", "watch"][..]),
+        (format!("{GROUP}/jumpcloudconnections/status"), &["patch"]),
+        (format!("{GROUP}/jumpclouduserbatches"), &["get", "list", "watch"]),
+        (format!("{GROUP}/jumpclouduserbatches/status"), &["patch"]),
+        (format!("{GROUP}/scheduleduserstates"), &["get", "list", "patch", "watch"]),
+        (format!("{GROUP}/scheduleduserstates/status"), &["patch"]),
+        ("/secrets".to_owned(), &["get"]),
+        ("events.k8s.io/events".to_owned(), &["create", "patch"]),
+    ];
+    let wanted: BTreeMap<String, Vec<String>> = wanted
+        .into_iter()
+        .map(|(resource, verbs)| (resource, verbs.iter().map(|verb| (*verb).to_owned()).collect()))
+        .collect();
+    assert_eq!(allowed, wanted);
+}
+
+/// `controller/events.rs` tells this answer from that to a missing permission by its cause.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_ends_refuses_events_and_says_why() {
+    let client = granted("permissions-ending").await;
+    let admin = client_of(plane().admin_kubeconfig()).await;
+    let created = kubectl(&["create", "namespace", "ending"], "");
+    assert!(created.success, "{}", created.text);
+    let held = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
+        "name": "held", "namespace": "ending", "finalizers": ["example.com/held"]}});
+    apply(&held.to_string());
+    let namespaces: Api<Namespace> = Api::all(admin.clone());
+    namespaces.delete("ending", &DeleteParams::default()).await.unwrap();
+
+    let maps: Api<ConfigMap> = Api::namespaced(admin, "ending");
+    let object = maps.get("held").await.unwrap().object_ref(&());
+    let reporter = Reporter { controller: "test".to_owned(), instance: None };
+    let recorder = Recorder::new(client, reporter);
+    let event = Event {
+        type_: EventType::Warning,
+        reason: "CleanupAbandoned".to_owned(),
+        note: None,
+        action: "CleanUp".to_owned(),
+        secondary: None,
+    };
+    let status = match recorder.publish(&event, &object).await.unwrap_err() {
+        kube::Error::Api(status) => status,
+        error => panic!("{error}"),
+    };
+    let causes: Vec<String> =
+        status.details.into_iter().flat_map(|details| details.causes).map(|cause| cause.reason).collect();
+    assert_eq!((status.code, causes), (403, vec!["NamespaceTerminating".to_owned()]));
+
+    let free = json!({"metadata": {"finalizers": null}});
+    maps.patch("held", &PatchParams::default(), &Patch::Merge(free)).await.unwrap();
+    eventually("the namespace ends", PATIENCE, async || {
+        namespaces.get_opt("ending").await.unwrap().map_or(Ok(()), |left| Err(left.status))
+    })
+    .await;
+}

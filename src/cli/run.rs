@@ -15,13 +15,18 @@ use tokio::sync::{OnceCell, broadcast, mpsc};
 
 use super::flags::RunArgs;
 use crate::api::head::BatchHead;
+use crate::api::recording::Kind;
+use crate::api::user_batch::JumpCloudUserBatch;
+use crate::controller::attend::Watch;
 use crate::controller::claims::Claims;
 use crate::controller::connection::{self, Watched};
 use crate::controller::connections::Connections;
 use crate::controller::context::Context;
+use crate::controller::followers::Followers;
 use crate::controller::turns::Turns;
+use crate::controller::user_batch::Listeners;
 use crate::controller::wakes::Wakes;
-use crate::controller::{gauges, memory, running, sweep, user_batch};
+use crate::controller::{attend, gauges, memory, running, sweep};
 use crate::jumpcloud::observe::Observer;
 use crate::runtime::admin::{Admin, Readiness};
 use crate::runtime::lease::Leadership;
@@ -163,8 +168,8 @@ fn controllers(
     let batches: Vec<_> = scopes
         .iter()
         .map(|scope| {
-            let way = wakes.way(scope.clone());
-            user_batch::Watch::new(api::<BatchHead>(client, scope.as_deref()), selected.clone(), way)
+            let way = wakes.way(Kind::UserBatch, scope.clone());
+            Watch::new(api::<BatchHead>(client, scope.as_deref()), selected.clone(), way)
         })
         .collect();
     let wakes = Arc::new(wakes);
@@ -190,8 +195,9 @@ fn controllers(
         shutdown: shutdown.clone(),
         secret_poll_interval: args.secret_poll_interval,
         claims: Arc::new(Claims::new(Arc::clone(&wakes))),
+        followers: Arc::new(Followers::new(Arc::clone(&wakes))),
         turns: Arc::new(Turns::new(wakes)),
-        batches: batches.iter().map(user_batch::Watch::store).collect(),
+        batches: batches.iter().map(Watch::store).collect(),
         listed: OnceCell::new(),
         client: client.clone(),
     });
@@ -210,7 +216,19 @@ fn controllers(
     }
     for (watch, scope) in batches.into_iter().zip(&scopes) {
         let watched = api::<Watched>(client, scope.as_deref());
-        running.push(Box::pin(user_batch::run(watch, watched, args.concurrency, Arc::clone(&context))));
+        let listeners = Listeners {
+            claims: Arc::clone(&context.claims),
+            turns: Arc::clone(&context.turns),
+            followers: Arc::clone(&context.followers),
+        };
+        let context = Arc::clone(&context);
+        running.push(Box::pin(attend::run::<JumpCloudUserBatch>(
+            watch,
+            listeners,
+            watched,
+            args.concurrency,
+            context,
+        )));
     }
     let (turns, token) = (Arc::clone(&context.turns), shutdown.token());
     running.push(Box::pin(async move { turns.run(token).await }));

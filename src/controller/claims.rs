@@ -23,6 +23,8 @@ use super::object::Fetched;
 use super::wakes::Wakes;
 use crate::api::fingerprint;
 use crate::api::head::BatchHead;
+use crate::api::recording::Kind;
+use crate::api::user_batch::JumpCloudUserBatch;
 use crate::plan::claims::{Claim, Claims as Planned, Hold, Holder};
 use crate::users::row::DesiredRow;
 
@@ -63,14 +65,14 @@ impl Claims {
     /// were `found`, by id.
     pub fn about_object(
         &self,
-        object: &Fetched,
+        object: &Fetched<JumpCloudUserBatch>,
         rows: &[DesiredRow],
         found: &[&str],
         connections: &Connections,
     ) -> Planned {
-        let metadata = &object.batch.metadata;
+        let metadata = object.metadata();
         let namespace = metadata.namespace.as_deref().unwrap_or_default();
-        let connection = &object.batch.spec.connection_ref.name;
+        let connection = &object.whole.spec.connection_ref.name;
         let status = object.status();
         let organization =
             status.organization_id.clone().or_else(|| connections.organization(namespace, connection));
@@ -154,7 +156,7 @@ impl Claims {
 
     fn wake(&self, key: &str) {
         if let Some((namespace, name)) = key.split_once('/') {
-            self.wakes.wake(namespace, name);
+            self.wakes.wake(Kind::UserBatch, namespace, name);
         }
     }
 

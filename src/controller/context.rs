@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::claims::Claims;
 use super::connections::Connections;
+use super::followers::Followers;
 use super::gauges::Gauges;
 use super::memory::Memory;
 use super::running::Running;
@@ -50,6 +51,8 @@ pub struct Context {
     pub secret_poll_interval: Duration,
     /// Which object has or wants which user.
     pub claims: Arc<Claims>,
+    /// Which schedules take their users from which batch.
+    pub followers: Arc<Followers>,
     /// Whose turn it is to call JumpCloud.
     pub turns: Arc<Turns>,
     /// The watched forms of all batches, one store per watched namespace.

@@ -5,6 +5,7 @@
 //! nothing, and each event stands in [`catalogue`], from which the reference is made. A failed publication is
 //! logged and nothing else; a crash between the write of a status and its event loses the event.
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder};
@@ -79,16 +80,23 @@ pub async fn transition<K>(recorder: &Recorder, object: &K, old: &[Condition], v
 where
     K: Resource<DynamicType = ()>,
 {
+    transition_of(recorder, &object.object_ref(&()), old, verdict).await;
+}
+
+/// The same for an object that is referred to.
+pub async fn transition_of(
+    recorder: &Recorder,
+    object: &ObjectReference,
+    old: &[Condition],
+    verdict: &Verdict,
+) {
     if let Some(event) = due(old, verdict) {
         publish(recorder, object, &event).await;
     }
 }
 
 /// Publishes that a job has ended whose object was deleted meanwhile.
-pub async fn job_ended<K>(recorder: &Recorder, object: &K, note: String, all_succeeded: bool)
-where
-    K: Resource<DynamicType = ()>,
-{
+pub async fn job_ended(recorder: &Recorder, object: &ObjectReference, note: String, all_succeeded: bool) {
     let type_ = if all_succeeded { EventType::Normal } else { EventType::Warning };
     let event = Event {
         type_,
@@ -105,7 +113,7 @@ pub async fn cleanup_abandoned<K>(recorder: &Recorder, object: &K, note: &str)
 where
     K: Resource<DynamicType = ()>,
 {
-    publish(recorder, object, &abandoned(note)).await;
+    publish(recorder, &object.object_ref(&()), &abandoned(note)).await;
 }
 
 fn abandoned(note: &str) -> Event {
@@ -138,11 +146,8 @@ fn due(old: &[Condition], verdict: &Verdict) -> Option<Event> {
     })
 }
 
-async fn publish<K>(recorder: &Recorder, object: &K, event: &Event)
-where
-    K: Resource<DynamicType = ()>,
-{
-    match recorder.publish(event, &object.object_ref(&())).await {
+async fn publish(recorder: &Recorder, object: &ObjectReference, event: &Event) {
+    match recorder.publish(event, object).await {
         Ok(()) => {}
         Err(error) if is_of_ending_namespace(&error) => {
             tracing::debug!(reason = event.reason, "the namespace ends and takes no event");

@@ -1,18 +1,26 @@
-//! What one watch tells about batches, on its way to the watched store.
+//! What one watch tells about its objects, on its way to the watched store.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use kube::runtime::watcher::Event;
 
-use super::claims::Claims;
-use super::turns::Turns;
-use crate::api::head::{BatchHead, HeadUsers};
+use super::attend::Head;
+
+/// Whoever must know of objects before their store does.
+pub trait Listener<H>: Send + 'static {
+    /// An object is there, or has changed. What is not to be kept in the store is taken out.
+    fn observe(&self, head: &mut H);
+
+    /// An object is gone.
+    fn forget(&self, namespace: &str, name: &str);
+
+    /// Takes out of an object that is gone what [`Listener::observe`] would have taken out.
+    fn lighten(&self, head: &mut H);
+}
 
 /// The objects of one watch. A relist tells by omission what is gone.
-pub struct Intake {
-    claims: Arc<Claims>,
-    turns: Arc<Turns>,
+pub struct Intake<L> {
+    listener: L,
     known: BTreeSet<Name>,
     /// Objects of the list that is being read.
     listed: BTreeSet<Name>,
@@ -20,55 +28,48 @@ pub struct Intake {
 
 type Name = (String, String);
 
-impl Intake {
+impl<L> Intake<L> {
     /// Nothing was seen yet.
     #[must_use]
-    pub fn new(claims: Arc<Claims>, turns: Arc<Turns>) -> Self {
-        Self { claims, turns, known: BTreeSet::new(), listed: BTreeSet::new() }
+    pub fn new(listener: L) -> Self {
+        Self { listener, known: BTreeSet::new(), listed: BTreeSet::new() }
     }
 
-    /// Takes an event in; the users of its head go.
+    /// Takes an event in; what the listener takes out of its head goes.
     #[must_use]
-    pub fn take_in(&mut self, mut event: Event<BatchHead>) -> Event<BatchHead> {
+    pub fn take_in<H: Head>(&mut self, mut event: Event<H>) -> Event<H>
+    where
+        L: Listener<H>,
+    {
         match &mut event {
             Event::Apply(head) => {
-                self.observe(head);
+                self.listener.observe(head);
                 self.known.insert(name_of(head));
             }
             Event::Delete(head) => {
-                head.users = HeadUsers::default();
-                let name = name_of(head);
-                self.forget(&name);
-                self.known.remove(&name);
+                self.listener.lighten(head);
+                let (namespace, name) = name_of(head);
+                self.listener.forget(&namespace, &name);
+                self.known.remove(&(namespace, name));
             }
             Event::Init => self.listed.clear(),
             Event::InitApply(head) => {
-                self.observe(head);
+                self.listener.observe(head);
                 self.listed.insert(name_of(head));
             }
             Event::InitDone => {
                 let listed = std::mem::take(&mut self.listed);
-                for gone in self.known.difference(&listed) {
-                    self.forget(gone);
+                for (namespace, name) in self.known.difference(&listed) {
+                    self.listener.forget(namespace, name);
                 }
                 self.known = listed;
             }
         }
         event
     }
-
-    fn observe(&self, head: &mut BatchHead) {
-        self.claims.observe(head);
-        self.turns.observe(head);
-    }
-
-    fn forget(&self, (namespace, name): &Name) {
-        self.claims.forget(namespace, name);
-        self.turns.forget(namespace, name);
-    }
 }
 
-fn name_of(head: &BatchHead) -> Name {
+fn name_of(head: &impl Head) -> Name {
     let part = |part: &Option<String>| part.clone().unwrap_or_default();
-    (part(&head.metadata.namespace), part(&head.metadata.name))
+    (part(&head.meta().namespace), part(&head.meta().name))
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides: [`crate::plan`] says what to do next, and these modules do it.
 
+pub mod attend;
 pub mod claims;
 pub mod connection;
 pub mod connections;
@@ -10,8 +11,10 @@ pub mod credentials;
 pub mod drive;
 pub mod error;
 pub mod events;
+pub mod followers;
 pub mod gauges;
 pub mod intake;
+pub mod line;
 pub mod memory;
 pub mod object;
 pub mod orphan;
@@ -21,5 +24,6 @@ pub mod running;
 pub mod send;
 pub mod sweep;
 pub mod turns;
+pub mod unreadable;
 pub mod user_batch;
 pub mod wakes;

@@ -1,25 +1,26 @@
-//! Fetching and patching a batch.
+//! Fetching and patching an object that records its requests.
 //!
 //! Status is written by merge patch with resourceVersion and only the keys that changed: conditions
 //! and fields that this operator does not know survive.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, Patch, PatchParams};
+use kube::core::object::HasStatus;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::error::{Error, KUBE_TIMEOUT, is_status, within};
-use crate::api::user_batch::{JumpCloudUserBatch, JumpCloudUserBatchStatus};
+use crate::api::recording::Recording;
 use crate::users::clean;
 
 /// The name under which this operator writes.
 pub const FIELD_MANAGER: &str = "jumpcloud-operator";
 
-/// A batch as it was read, with the size that counts towards its limit.
+/// An object as it was read, with the size that counts towards its limit.
 #[derive(Debug, Clone)]
-pub struct Fetched {
-    /// The object.
-    pub batch: JumpCloudUserBatch,
+pub struct Fetched<K> {
+    /// All of it.
+    pub whole: K,
     /// Bytes of spec and metadata as JSON, managedFields left out.
     pub bytes: usize,
 }
@@ -28,7 +29,7 @@ pub struct Fetched {
 ///
 /// # Errors
 /// When the API server cannot be asked, or the object cannot be read.
-pub async fn fetch(api: &Api<JumpCloudUserBatch>, name: &str) -> Result<Option<Fetched>, Error> {
+pub async fn fetch<K: Recording>(api: &Api<K>, name: &str) -> Result<Option<Fetched<K>>, Error> {
     match within(KUBE_TIMEOUT, api.get_opt(name)).await? {
         Ok(found) => Ok(found.map(Fetched::of)),
         Err(kube::Error::SerdeError(error)) => {
@@ -38,36 +39,43 @@ pub async fn fetch(api: &Api<JumpCloudUserBatch>, name: &str) -> Result<Option<F
     }
 }
 
-impl Fetched {
+impl<K: Recording> Fetched<K> {
     /// Measures an object.
     #[must_use]
-    pub fn of(batch: JumpCloudUserBatch) -> Self {
-        let bytes = size(&ObjectMeta { managed_fields: None, ..batch.metadata.clone() }) + size(&batch.spec);
-        Self { batch, bytes }
+    pub fn of(whole: K) -> Self {
+        let metadata = ObjectMeta { managed_fields: None, ..whole.meta().clone() };
+        let bytes = size(&metadata) + size(whole.spec());
+        Self { whole, bytes }
+    }
+
+    /// The metadata.
+    #[must_use]
+    pub fn metadata(&self) -> &ObjectMeta {
+        self.whole.meta()
     }
 
     /// The status; a new object has an empty one.
     #[must_use]
-    pub fn status(&self) -> JumpCloudUserBatchStatus {
-        self.batch.status.clone().unwrap_or_default()
+    pub fn status(&self) -> <K as HasStatus>::Status {
+        self.whole.status().cloned().unwrap_or_default()
     }
 
     /// The uid.
     #[must_use]
     pub fn uid(&self) -> &str {
-        self.batch.metadata.uid.as_deref().unwrap_or_default()
+        self.metadata().uid.as_deref().unwrap_or_default()
     }
 
     /// The generation.
     #[must_use]
     pub fn generation(&self) -> i64 {
-        self.batch.metadata.generation.unwrap_or_default()
+        self.metadata().generation.unwrap_or_default()
     }
 
     /// The resourceVersion.
     #[must_use]
     pub fn version(&self) -> &str {
-        self.batch.metadata.resource_version.as_deref().unwrap_or_default()
+        self.metadata().resource_version.as_deref().unwrap_or_default()
     }
 }
 
@@ -114,11 +122,7 @@ pub fn written_by_us() -> PatchParams {
 ///
 /// # Errors
 /// The API server's answer; a time-out of the caller's deadline is the caller's business.
-pub async fn patch_status(
-    api: &Api<JumpCloudUserBatch>,
-    name: &str,
-    patch: &Value,
-) -> Result<JumpCloudUserBatch, kube::Error> {
+pub async fn patch_status<K: Recording>(api: &Api<K>, name: &str, patch: &Value) -> Result<K, kube::Error> {
     api.patch_status(name, &written_by_us(), &Patch::Merge(patch)).await
 }
 
@@ -131,6 +135,7 @@ pub fn is_conflict(error: &kube::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::user_status::JumpCloudUserBatchStatus;
 
     #[test]
     fn only_what_changed_is_written_and_what_is_gone_is_removed() {

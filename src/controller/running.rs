@@ -1,66 +1,72 @@
 //! Which jobs run for which object, for the case that the object is deleted.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use kube::api::ObjectMeta;
+use k8s_openapi::api::core::v1::ObjectReference;
 
-use crate::api::head::BatchHead;
+use crate::api::recording::{Kind, Recording, Records};
 use crate::api::submission::{Phase, Recorded, Submission};
-use crate::api::user_status::JumpCloudUserBatchStatus;
 
-/// Jobs under way, by `namespace/name` of their objects.
+/// Jobs under way, by their objects.
 #[derive(Debug, Default)]
 pub struct Running {
-    objects: Mutex<HashMap<String, Object>>,
+    objects: Mutex<BTreeMap<Object, Jobs>>,
+}
+
+/// An object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Object {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// What is needed to follow the jobs of an object that is gone.
 #[derive(Debug, Clone)]
-pub(super) struct Object {
-    pub(super) head: BatchHead,
+pub(super) struct Jobs {
+    /// The object, for events.
+    pub(super) object: ObjectReference,
+    /// Name of its connection.
+    pub(super) connection: String,
     pub(super) jobs: Vec<Submission>,
 }
 
 impl Running {
     /// Keeps the jobs that an object has under way after a pass.
-    pub fn keep(&self, metadata: &ObjectMeta, connection: &str, status: &JumpCloudUserBatchStatus) {
-        let jobs: Vec<Submission> = status
-            .submissions
+    pub fn keep<K: Recording>(&self, whole: &K) {
+        let submissions = whole.status().map(Records::submissions).unwrap_or_default();
+        let jobs: Vec<Submission> = submissions
             .iter()
             .filter_map(Recorded::known)
-            .filter(|s| s.phase == Phase::Accepted)
+            .filter(|s| s.phase == Phase::Accepted && s.job_id.is_some())
             .cloned()
             .collect();
-        let mut head = BatchHead::default();
-        head.metadata.name.clone_from(&metadata.name);
-        head.metadata.namespace.clone_from(&metadata.namespace);
-        head.metadata.uid.clone_from(&metadata.uid);
-        connection.clone_into(&mut head.spec.connection_ref.name);
-        let key = key(metadata);
+        let part = |part: &Option<String>| part.clone().unwrap_or_default();
+        let object = Object {
+            kind: K::KIND,
+            namespace: part(&whole.meta().namespace),
+            name: part(&whole.meta().name),
+        };
         let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
         if jobs.is_empty() {
-            objects.remove(&key);
+            objects.remove(&object);
         } else {
-            objects.insert(key, Object { head, jobs });
+            let connection = whole.connection().to_owned();
+            objects.insert(object, Jobs { object: whole.object_ref(&()), connection, jobs });
         }
     }
 
     /// Objects with jobs that are not among these.
-    pub fn without(&self, names: &BTreeSet<String>) -> Vec<String> {
+    pub fn without(&self, present: &BTreeSet<Object>) -> Vec<Object> {
         let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        objects.keys().filter(|name| !names.contains(*name)).cloned().collect()
+        objects.keys().filter(|object| !present.contains(*object)).cloned().collect()
     }
 
-    pub(super) fn take(&self, object: &str) -> Option<Object> {
+    pub(super) fn take(&self, object: &Object) -> Option<Jobs> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).remove(object)
     }
-}
-
-fn key(metadata: &ObjectMeta) -> String {
-    format!(
-        "{}/{}",
-        metadata.namespace.as_deref().unwrap_or_default(),
-        metadata.name.as_deref().unwrap_or_default()
-    )
 }

@@ -8,10 +8,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::api::ObjectMeta;
 use kube::runtime::reflector::Store;
 
 use super::context::Context;
 use super::orphan;
+use super::running::Object;
+use crate::api::recording::Kind;
 use crate::runtime::clock;
 
 /// How often.
@@ -41,11 +44,13 @@ pub async fn run(context: Arc<Context>) {
 fn sweep(context: &Arc<Context>) {
     let heads: Vec<_> = context.batches.iter().flat_map(Store::state).collect();
     let part = |part: &Option<String>| part.clone().unwrap_or_default();
-    let names: BTreeSet<String> = heads
-        .iter()
-        .map(|head| format!("{}/{}", part(&head.metadata.namespace), part(&head.metadata.name)))
-        .collect();
-    for gone in context.running.without(&names) {
+    let object = |kind, metadata: &ObjectMeta| Object {
+        kind,
+        namespace: part(&metadata.namespace),
+        name: part(&metadata.name),
+    };
+    let present = heads.iter().map(|head| object(Kind::UserBatch, &head.metadata)).collect();
+    for gone in context.running.without(&present) {
         orphan::follow(context, &gone);
     }
     let uids: BTreeSet<String> = heads.iter().filter_map(|head| head.metadata.uid.clone()).collect();

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -24,9 +25,8 @@ pub use self::jobs::Version;
 use self::queue::Queue;
 pub use self::queue::Shared;
 use super::wakes::Wakes;
-use crate::api::head::BatchHead;
+use crate::api::recording::Kind;
 use crate::api::submission::Recorded;
-use crate::api::user_status::JumpCloudUserBatchStatus;
 use crate::jumpcloud::throttles::ThrottleKey;
 use crate::runtime::clock;
 
@@ -64,7 +64,20 @@ enum Want {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Who {
     namespace: String,
+    object: Object,
+}
+
+/// An object of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Object {
     name: String,
+    kind: Kind,
+}
+
+impl Who {
+    fn new(kind: Kind, namespace: &str, name: &str) -> Self {
+        Self { namespace: namespace.to_owned(), object: Object { name: name.to_owned(), kind } }
+    }
 }
 
 /// The turn of one pass. What it holds goes when it is dropped.
@@ -86,10 +99,10 @@ impl Turns {
 
     /// The turn of a pass that begins.
     #[must_use]
-    pub fn begin(&self, namespace: &str, name: &str, connection: &str) -> Turn<'_> {
+    pub fn begin(&self, kind: Kind, namespace: &str, name: &str, connection: &str) -> Turn<'_> {
         Turn {
             turns: self,
-            who: Who { namespace: namespace.to_owned(), name: name.to_owned() },
+            who: Who::new(kind, namespace, name),
             connection: connection.to_owned(),
             shared: None,
             on_turn: false,
@@ -97,19 +110,17 @@ impl Turns {
         }
     }
 
-    /// Takes in what a watch shows of an object.
-    pub fn observe(&self, head: &BatchHead) {
-        let metadata = &head.metadata;
+    /// Takes in what a watch shows of an object: its connection, and how many jobs it has under way.
+    pub fn observe(&self, kind: Kind, metadata: &ObjectMeta, connection: &str, under_way: usize) {
         let (Some(namespace), Some(name)) = (&metadata.namespace, &metadata.name) else { return };
-        let who = Who { namespace: namespace.clone(), name: name.clone() };
-        let under_way = head.status.submissions.iter().filter(|s| s.is_under_way()).count();
+        let who = Who::new(kind, namespace, name);
         let version = Version::of(metadata.resource_version.as_deref());
-        self.report(&who, &head.spec.connection_ref.name, under_way, version);
+        self.report(&who, connection, under_way, version);
     }
 
     /// Forgets an object that is gone.
-    pub fn forget(&self, namespace: &str, name: &str) {
-        let who = Who { namespace: namespace.to_owned(), name: name.to_owned() };
+    pub fn forget(&self, kind: Kind, namespace: &str, name: &str) {
+        let who = Who::new(kind, namespace, name);
         self.with(|state| {
             state.jobs.forget(&who);
             state.queues.values_mut().for_each(|queue| queue.leave(&who));
@@ -163,7 +174,7 @@ impl Turns {
 
     fn tell(&self, woken: Vec<Who>, awaits: bool) {
         for who in woken {
-            self.wakes.wake(&who.namespace, &who.name);
+            self.wakes.wake(who.object.kind, &who.namespace, &who.object.name);
         }
         if awaits {
             self.changed.notify_one();
@@ -224,8 +235,8 @@ impl Turn<'_> {
     }
 
     /// Tells how many jobs the object has under way. A slot that was taken is one of them by now.
-    pub fn report(&self, status: &JumpCloudUserBatchStatus, version: &str, started: bool) {
-        let records = status.submissions.iter().filter_map(Recorded::known);
+    pub fn report(&self, submissions: &[Recorded], version: &str, started: bool) {
+        let records = submissions.iter().filter_map(Recorded::known);
         let under_way = records.filter(|record| record.phase.is_under_way()).count();
         // Who has been told to wait in this pass does not ask again in it.
         let awake = (!self.waits).then_some(&self.who);

@@ -196,7 +196,7 @@ impl JumpCloud {
     /// let permit = client.reserve().await?;
     /// let deadline = clock::monotonic() + Duration::from_secs(20);
     /// match client.bulk_create(permit, &request, deadline).await {
-    ///     Delivery::Accepted { job_id } => assert!(!job_id.is_empty()),
+    ///     Delivery::Accepted(job_id) => assert!(!job_id.is_empty()),
     ///     Delivery::Refused(refusal) => panic!("may be sent again when the cause is gone: {refusal:?}"),
     ///     Delivery::Rejected { status, .. } => panic!("a row is at fault: {status}"),
     ///     Delivery::Unknown(outcome) => panic!("look the users up before anything else: {outcome:?}"),

@@ -1,11 +1,12 @@
-//! What became of a bulk request.
+//! What became of a bulk request, or of one that schedules.
 //!
-//! A bulk request has no idempotency key, and a job cannot be found again without its id. So the outcome
-//! is one of four, and the class of a status follows from one question: can JumpCloud have acted?
+//! Such a request has no idempotency key, a job cannot be found again without its id, and an equal event is
+//! scheduled a second time without a word. So the outcome is one of four, and the class of a status follows
+//! from one question: can JumpCloud have acted?
 //!
 //! | answer | class | why |
 //! |---|---|---|
-//! | 2xx with a job id | Accepted | |
+//! | 2xx with a job id, or with an event for each user | Accepted | |
 //! | no connection, no token, no time, our own limits | Refused | nothing was sent |
 //! | 3xx | Refused | the login page or another address answered, not the API |
 //! | 401 403 404 429 | Refused | documented refusals before acting |
@@ -13,7 +14,7 @@
 //! | 400 409 413 414 422 | Rejected | about the rows: sending fewer finds the one at fault |
 //! | 408, other 4xx, 5xx | Unknown | a gateway may have given up on a request that went through |
 //! | timeout, broken connection | Unknown | |
-//! | 2xx without a readable job id | Unknown | the job probably exists |
+//! | any other 2xx | Unknown | the job, or the events, probably exist |
 
 use std::fmt;
 use std::time::Duration;
@@ -23,15 +24,13 @@ use serde_json::Value;
 use crate::jumpcloud::error::Error;
 use crate::jumpcloud::wire;
 
-/// The outcome of a bulk request.
+/// The outcome of a request, whose acceptance tells `T`: the id of the job that JumpCloud runs, which its
+/// results are asked for with, unless another is named.
 #[derive(Clone, PartialEq, Eq)]
 #[must_use]
-pub enum Delivery {
-    /// JumpCloud runs the job.
-    Accepted {
-        /// What its results are asked for with.
-        job_id: String,
-    },
+pub enum Delivery<T = String> {
+    /// JumpCloud took it.
+    Accepted(T),
     /// Nothing happened at JumpCloud, and the rows are not at fault: they may be sent again when the
     /// cause is gone.
     Refused(Refusal),
@@ -42,7 +41,7 @@ pub enum Delivery {
         /// The server's explanation, cleaned and cut. May name users.
         message: String,
     },
-    /// The job may or may not exist.
+    /// The job, or the events, may or may not exist.
     Unknown(UnknownOutcome),
 }
 
@@ -123,11 +122,18 @@ pub enum UnknownOutcome {
 impl Delivery {
     /// Classes the answer to a bulk request.
     pub(crate) fn of(answer: Result<Value, Error>) -> Self {
+        Self::read(answer, |body| wire::job_id(&body).ok_or("no job id in the answer"))
+    }
+}
+
+impl<T> Delivery<T> {
+    /// Classes an answer. `accepted` reads the body of a 2xx, or says what it expected.
+    pub(crate) fn read(
+        answer: Result<Value, Error>,
+        accepted: impl FnOnce(Value) -> Result<T, &'static str>,
+    ) -> Self {
         match answer {
-            Ok(body) => match wire::job_id(&body) {
-                Some(job_id) => Self::Accepted { job_id },
-                None => Self::unreadable("no job id in the answer"),
-            },
+            Ok(body) => accepted(body).map_or_else(Self::unreadable, Self::Accepted),
             Err(Error::Throttled { retry_in }) => {
                 Self::Refused(Refusal::Throttled { retry_in, message: String::new() })
             }
@@ -143,11 +149,21 @@ impl Delivery {
         }
     }
 
+    /// The same outcome, with what acceptance tells seen differently.
+    pub fn map<U>(self, see: impl FnOnce(T) -> U) -> Delivery<U> {
+        match self {
+            Self::Accepted(told) => Delivery::Accepted(see(told)),
+            Self::Refused(refusal) => Delivery::Refused(refusal),
+            Self::Rejected { status, message } => Delivery::Rejected { status, message },
+            Self::Unknown(outcome) => Delivery::Unknown(outcome),
+        }
+    }
+
     /// A word from a small closed set, for metric labels and log fields.
     #[must_use]
     pub const fn category(&self) -> &'static str {
         match self {
-            Self::Accepted { .. } => "accepted",
+            Self::Accepted(_) => "accepted",
             Self::Refused(_) => "refused",
             Self::Rejected { .. } => "rejected",
             Self::Unknown(_) => "unknown",
@@ -192,10 +208,10 @@ impl Refusal {
     }
 }
 
-impl fmt::Debug for Delivery {
+impl<T: fmt::Debug> fmt::Debug for Delivery<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Accepted { job_id } => f.debug_struct("Accepted").field("job_id", job_id).finish(),
+            Self::Accepted(told) => f.debug_tuple("Accepted").field(told).finish(),
             Self::Refused(refusal) => f.debug_tuple("Refused").field(refusal).finish(),
             Self::Rejected { status, .. } => with_status(f, "Rejected", *status),
             Self::Unknown(outcome) => f.debug_tuple("Unknown").field(outcome).finish(),
@@ -268,7 +284,7 @@ mod tests {
 
     #[test]
     fn only_a_job_id_is_acceptance() {
-        let accepted = Delivery::Accepted { job_id: "j1".into() };
+        let accepted = Delivery::Accepted("j1".to_owned());
         assert_eq!(Delivery::of(Ok(json!({"jobId": "j1"}))), accepted);
         for body in [json!({}), json!([]), json!(null), json!({"jobId": ""})] {
             assert_eq!(Delivery::of(Ok(body)).category(), "unknown");

@@ -39,7 +39,7 @@ impl JumpCloud {
     /// # let request = BulkRequest { body, suppress_email: true, creation_source: None };
     /// # let deadline = clock::monotonic() + Duration::from_secs(20);
     /// # let permit = client.reserve().await?;
-    /// # let Delivery::Accepted { job_id } = client.bulk_create(permit, &request, deadline).await else {
+    /// # let Delivery::Accepted(job_id) = client.bulk_create(permit, &request, deadline).await else {
     /// #     panic!("not accepted")
     /// # };
     /// // A job of these rows was accepted.

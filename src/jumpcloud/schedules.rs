@@ -75,7 +75,7 @@ impl JumpCloud {
     /// let deadline = clock::monotonic() + Duration::from_secs(20);
     /// match client.schedule_states(permit, &request, deadline).await {
     ///     // The id is needed to delete the event.
-    ///     ScheduleDelivery::Accepted { events } => assert!(!events[0].job_id.is_empty()),
+    ///     ScheduleDelivery::Accepted(events) => assert!(!events[0].job_id.is_empty()),
     ///     ScheduleDelivery::Refused(refusal) => panic!("may be sent again when the cause is gone: {refusal:?}"),
     ///     ScheduleDelivery::Rejected { status, .. } => panic!("the request is at fault: {status}"),
     ///     ScheduleDelivery::Unknown(outcome) => panic!("list the events before anything else: {outcome:?}"),
@@ -94,7 +94,7 @@ impl JumpCloud {
         let route = "POST /bulk/userstates";
         let url = self.at(Version::V2, &["bulk", "userstates"]);
         let call = url.map(|url| Call::new(route, Effect::Once, Method::POST, url).json(request.body()));
-        ScheduleDelivery::of(self.once(permit, call, deadline).await, request, route)
+        delivery::delivery(self.once(permit, call, deadline).await, request, route)
     }
 
     /// `GET /bulk/userstates`: the events that were not executed yet, at most `max_pages` pages of 100.

@@ -2,21 +2,21 @@
 
 use jiff::Timestamp;
 
+use crate::api::recording::Records;
 use crate::api::submission::Recorded;
-use crate::api::user_status::JumpCloudUserBatchStatus;
 
 /// Most times one intent is written again because only metadata had changed.
 pub const REWRITES: u32 = 5;
 
 /// The object as it was planned from, or as it was read back.
 #[derive(Debug, Clone, Copy)]
-pub struct Snapshot<'a> {
+pub struct Snapshot<'a, S> {
     /// Identity of the object.
     pub uid: &'a str,
     /// Generation of its spec.
     pub generation: i64,
     /// Its status.
-    pub status: &'a JumpCloudUserBatchStatus,
+    pub status: &'a S,
 }
 
 /// How to go on.
@@ -32,11 +32,11 @@ pub enum Resolution {
 
 /// Decides. `wanted` is the status that was to be written, `nonce` and `submit_by` those of its intent.
 #[must_use]
-pub fn resolve(
-    planned: Snapshot<'_>,
-    wanted: &JumpCloudUserBatchStatus,
+pub fn resolve<S: Records>(
+    planned: Snapshot<'_, S>,
+    wanted: &S,
     intent: Option<(&str, Timestamp)>,
-    live: Snapshot<'_>,
+    live: Snapshot<'_, S>,
     rewrites: u32,
     now: Timestamp,
 ) -> Resolution {
@@ -44,7 +44,7 @@ pub fn resolve(
         return Resolution::GiveUp;
     }
     if let Some((nonce, submit_by)) = intent {
-        if live.status.submissions.iter().filter_map(Recorded::known).any(|s| s.nonce == nonce) {
+        if live.status.submissions().iter().filter_map(Recorded::known).any(|s| s.nonce == nonce) {
             return if now < submit_by { Resolution::Written } else { Resolution::GiveUp };
         }
         if now >= submit_by {

@@ -30,43 +30,49 @@ impl Load {
 }
 
 /// Who had the last turns.
-#[derive(Debug, Clone, Default)]
-pub struct Round {
+#[derive(Debug, Clone)]
+pub struct Round<O = String> {
     namespace: String,
-    objects: BTreeMap<String, String>,
+    objects: BTreeMap<String, O>,
 }
 
-impl Round {
+impl<O> Default for Round<O> {
+    fn default() -> Self {
+        Self { namespace: String::new(), objects: BTreeMap::new() }
+    }
+}
+
+impl<O: Ord + Clone> Round<O> {
     /// Those who wait, beginning with whose turn it is. Whoever cannot use it is passed over.
     ///
     /// `waiting` has the objects by namespace.
     pub fn order<'w>(
         &'w self,
-        waiting: &'w BTreeMap<String, BTreeSet<String>>,
-    ) -> impl Iterator<Item = (&'w str, &'w str)> {
-        let namespaces = after(waiting.keys(), &self.namespace);
+        waiting: &'w BTreeMap<String, BTreeSet<O>>,
+    ) -> impl Iterator<Item = (&'w str, &'w O)> {
+        let namespaces = after(waiting.keys(), Some(&self.namespace));
         namespaces.into_iter().flat_map(|namespace| {
-            let last = self.objects.get(namespace).map(String::as_str).unwrap_or_default();
-            let names = waiting.get(namespace).map(|names| after(names.iter(), last)).unwrap_or_default();
-            names.into_iter().map(move |name| (namespace.as_str(), name.as_str()))
+            let last = self.objects.get(namespace);
+            let objects = waiting.get(namespace).map(|objects| after(objects.iter(), last));
+            objects.unwrap_or_default().into_iter().map(move |object| (namespace.as_str(), object))
         })
     }
 
     /// Somebody had a turn.
-    pub fn had(&mut self, namespace: &str, name: &str) {
+    pub fn had(&mut self, namespace: &str, object: &O) {
         namespace.clone_into(&mut self.namespace);
-        self.objects.insert(namespace.to_owned(), name.to_owned());
+        self.objects.insert(namespace.to_owned(), object.clone());
     }
 
     /// Forgets namespaces in which nobody waits.
-    pub fn keep_only(&mut self, waiting: &BTreeMap<String, BTreeSet<String>>) {
+    pub fn keep_only(&mut self, waiting: &BTreeMap<String, BTreeSet<O>>) {
         self.objects.retain(|namespace, _| waiting.contains_key(namespace));
     }
 }
 
 /// All of them, which are sorted, beginning behind `last`.
-fn after<'w>(all: impl Iterator<Item = &'w String>, last: &str) -> Vec<&'w String> {
-    let (before, mut behind): (Vec<_>, Vec<_>) = all.partition(|name| name.as_str() <= last);
+fn after<'w, O: Ord>(all: impl Iterator<Item = &'w O>, last: Option<&O>) -> Vec<&'w O> {
+    let (before, mut behind): (Vec<_>, Vec<_>) = all.partition(|one| Some(*one) <= last);
     behind.extend(before);
     behind
 }
@@ -117,7 +123,7 @@ mod tests {
         let mut turns = Vec::new();
         for _ in 0..9 {
             let (namespace, name) =
-                round.order(&waiting).next().map(|(n, o)| (n.to_owned(), o.to_owned())).unwrap();
+                round.order(&waiting).next().map(|(n, o)| (n.to_owned(), o.clone())).unwrap();
             turns.push(format!("{namespace}{name}"));
             round.had(&namespace, &name);
         }
@@ -125,9 +131,13 @@ mod tests {
         assert_eq!(round.order(&waiting).count(), 6, "everybody is in the order");
 
         // Who had the last turn may be gone.
-        round.had("bb", "9");
-        assert_eq!(round.order(&waiting).next(), Some(("c", "2")));
+        round.had("bb", &"9".to_owned());
+        assert_eq!(round.order(&waiting).next(), Some(("c", &"2".to_owned())));
         round.keep_only(&BTreeMap::from([("c".to_owned(), names(&["2"]))]));
-        assert_eq!(round.order(&waiting).nth(2), Some(("a", "1")), "forgotten with those who wait");
+        assert_eq!(
+            round.order(&waiting).nth(2),
+            Some(("a", &"1".to_owned())),
+            "forgotten with those who wait"
+        );
     }
 }

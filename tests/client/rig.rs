@@ -111,7 +111,7 @@ pub(crate) fn after(wait: Duration) -> Instant {
 
 pub(crate) fn job_id(delivery: Delivery) -> String {
     match delivery {
-        Delivery::Accepted { job_id } => job_id,
+        Delivery::Accepted(job_id) => job_id,
         other => panic!("not accepted: {other:?}"),
     }
 }

@@ -43,7 +43,7 @@ async fn schedule(rig: &Rig, request: &ScheduleRequest) -> ScheduleDelivery {
 
 fn accepted(delivery: ScheduleDelivery) -> Vec<ScheduledEvent> {
     match delivery {
-        ScheduleDelivery::Accepted { events } => events,
+        ScheduleDelivery::Accepted(events) => events,
         other => panic!("not accepted: {other:?}"),
     }
 }

@@ -1,5 +1,6 @@
 //! The driver's answers to lost and refused writes: read back, resolve, record again.
 
+use jumpcloud_operator::api::user_status::JumpCloudUserBatchStatus;
 use jumpcloud_operator::plan::conflict::{Resolution, Snapshot, resolve};
 use jumpcloud_operator::plan::facts::Outcome;
 
@@ -131,7 +132,7 @@ impl World {
     }
 }
 
-fn snapshot<'a>(uid: &'a str, object: &'a Object) -> Snapshot<'a> {
+fn snapshot<'a>(uid: &'a str, object: &'a Object) -> Snapshot<'a, JumpCloudUserBatchStatus> {
     Snapshot { uid, generation: object.generation, status: &object.status }
 }
 

@@ -23,13 +23,15 @@ fn rows(users: &[&str]) -> Vec<Value> {
 
 struct Place {
     claims: Claims,
-    woken: Vec<tokio::sync::mpsc::UnboundedReceiver<kube::runtime::reflector::ObjectRef<BatchHead>>>,
+    woken: Vec<tokio::sync::mpsc::UnboundedReceiver<crate::controller::wakes::Woken>>,
 }
 
 impl Place {
     fn new() -> Self {
         let mut wakes = Wakes::default();
-        let woken = ["people", "guests"].map(|namespace| wakes.way(Some(namespace.to_owned()))).into();
+        let woken = ["people", "guests"]
+            .map(|namespace| wakes.way(Kind::UserBatch, Some(namespace.to_owned())))
+            .into();
         Self { claims: Claims::new(Arc::new(wakes)), woken }
     }
 
@@ -59,7 +61,7 @@ impl Place {
         let mut all = BTreeSet::new();
         for way in &mut self.woken {
             while let Ok(object) = way.try_recv() {
-                all.insert(format!("{}/{}", object.namespace.unwrap(), object.name));
+                all.insert(format!("{}/{}", object.namespace, object.name));
             }
         }
         all
@@ -203,8 +205,11 @@ fn a_relist_tells_by_omission_what_is_gone() {
     use kube::runtime::watcher::Event;
     let Place { claims, woken } = Place::new();
     let claims = Arc::new(claims);
-    let turns = Arc::new(crate::controller::turns::Turns::new(Arc::default()));
-    let mut intake = crate::controller::intake::Intake::new(Arc::clone(&claims), turns);
+    let mut intake = crate::controller::intake::Intake::new(crate::controller::user_batch::Listeners {
+        claims: Arc::clone(&claims),
+        turns: Arc::new(crate::controller::turns::Turns::new(Arc::default())),
+        followers: Arc::new(crate::controller::followers::Followers::new(Arc::default())),
+    });
     let a = || head("people/a", 10, &["ada"], &Value::Null);
     let b = || head("people/b", 10, &["bob"], &Value::Null);
     for event in [Event::Init, Event::InitApply(a()), Event::InitDone, Event::Apply(b())] {

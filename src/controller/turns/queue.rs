@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::jobs::Jobs;
-use super::{UNTAKEN, Want, Who};
+use super::{Object, UNTAKEN, Want, Who};
 use crate::jumpcloud::throttle::Throttle;
 use crate::jumpcloud::throttles::ThrottleKey;
 use crate::plan::share::{Load, Round};
@@ -31,7 +31,7 @@ pub struct Shared {
 /// The queue of one credential.
 pub(super) struct Queue {
     pub(super) shared: Shared,
-    round: Round,
+    round: Round<Object>,
     waiting: BTreeMap<Who, Waiting>,
     /// Passes that have a slot and have not sent yet.
     slots: BTreeSet<Who>,
@@ -103,15 +103,15 @@ impl Queue {
             let next = self
                 .round
                 .order(&order)
-                .map(|(namespace, name)| Who { namespace: namespace.to_owned(), name: name.to_owned() });
+                .map(|(namespace, object)| Who { namespace: namespace.to_owned(), object: object.clone() });
             let Some(who) = next.into_iter().find(|who| self.can_use(who, jobs, &mut slots)) else { break };
             if let Some(waiting) = self.waiting.get_mut(&who) {
                 waiting.granted = Some(now + UNTAKEN);
             }
-            if let Some(names) = order.get_mut(&who.namespace) {
-                names.remove(&who.name);
+            if let Some(objects) = order.get_mut(&who.namespace) {
+                objects.remove(&who.object);
             }
-            self.round.had(&who.namespace, &who.name);
+            self.round.had(&who.namespace, &who.object);
             tokens -= 1;
             given.push(who);
         }
@@ -128,10 +128,10 @@ impl Queue {
     }
 
     /// Those whose turn has not come, by namespace.
-    fn standing(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let mut order: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    fn standing(&self) -> BTreeMap<String, BTreeSet<Object>> {
+        let mut order: BTreeMap<String, BTreeSet<Object>> = BTreeMap::new();
         for (who, _) in self.waiting.iter().filter(|(_, waiting)| waiting.granted.is_none()) {
-            order.entry(who.namespace.clone()).or_default().insert(who.name.clone());
+            order.entry(who.namespace.clone()).or_default().insert(who.object.clone());
         }
         order
     }

@@ -3,6 +3,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
 use crate::api::submission::Submission;
+use crate::controller::wakes::Woken;
 use crate::jumpcloud::auth::Credential;
 use crate::jumpcloud::bucket::Limits;
 use crate::jumpcloud::endpoint::Endpoint;
@@ -13,13 +14,13 @@ use crate::plan::fixtures::accepted;
 struct Place {
     turns: Arc<Turns>,
     shared: Shared,
-    woken: UnboundedReceiver<kube::runtime::reflector::ObjectRef<BatchHead>>,
+    woken: UnboundedReceiver<Woken>,
 }
 
 impl Place {
     fn new(limits: Limits) -> Self {
         let mut wakes = Wakes::default();
-        let woken = wakes.way(None);
+        let woken = wakes.way(Kind::UserBatch, None);
         let credential = Credential::ApiKey(SecretString::from("k"));
         let shared = Shared {
             key: ThrottleKey::new(&Endpoint::origin("https://x.example").unwrap(), None, &credential),
@@ -32,7 +33,7 @@ impl Place {
 
     fn begin(&self, name: &str) -> Turn<'_> {
         let (namespace, name) = name.split_once('/').unwrap();
-        let mut turn = self.turns.begin(namespace, name, "default");
+        let mut turn = self.turns.begin(Kind::UserBatch, namespace, name, "default");
         turn.shares(Some(self.shared.clone()));
         turn
     }
@@ -55,18 +56,15 @@ impl Place {
     fn woken(&mut self) -> Vec<String> {
         let mut all = Vec::new();
         while let Ok(object) = self.woken.try_recv() {
-            all.push(format!("{}/{}", object.namespace.unwrap(), object.name));
+            all.push(format!("{}/{}", object.namespace, object.name));
         }
         all
     }
 }
 
-fn jobs(count: usize) -> JumpCloudUserBatchStatus {
+fn jobs(count: usize) -> Vec<Recorded> {
     let job: Submission = accepted(&["ada"]);
-    JumpCloudUserBatchStatus {
-        submissions: vec![Recorded::Known(Box::new(job)); count],
-        ..JumpCloudUserBatchStatus::default()
-    }
+    vec![Recorded::Known(Box::new(job)); count]
 }
 
 fn plenty() -> Limits {
@@ -116,7 +114,7 @@ async fn a_turn_that_nobody_takes_goes_to_the_next() {
     assert_eq!(place.woken(), ["many/d"]);
     tokio::time::sleep(UNTAKEN + Duration::from_secs(1)).await;
     assert_eq!(place.woken(), ["few/y"], "many/d is gone");
-    place.turns.forget("few", "y");
+    place.turns.forget(Kind::UserBatch, "few", "y");
     assert_eq!(place.woken(), ["many/e"], "at once, when it is known");
     assert!(place.starts("many/e"));
     token.cancel();
@@ -207,13 +205,37 @@ async fn who_waits_for_a_slot_may_still_poll() {
 async fn at_rest_nothing_is_remembered_and_late_news_do_not_count() {
     let place = Place::new(plenty());
     assert!(place.starts("many/a"));
-    let head: BatchHead = serde_json::from_value(serde_json::json!({
-        "metadata": {"namespace": "many", "name": "a", "resourceVersion": "0"}}))
-    .unwrap();
-    place.turns.observe(&head);
+    let metadata = serde_json::json!({"namespace": "many", "name": "a", "resourceVersion": "0"});
+    place.turns.observe(Kind::UserBatch, &serde_json::from_value(metadata).unwrap(), "default", 0);
     let known = |place: &Place| place.turns.with(|state| state.jobs.of(|_| true).count());
     assert_eq!(known(&place), 1, "older than what the pass wrote");
     place.ends("many/a");
     assert_eq!(known(&place), 0);
     assert!(place.turns.with(|state| state.queues.is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn objects_of_two_kinds_with_one_name_have_turns_of_their_own() {
+    let mut wakes = Wakes::default();
+    let (mut batches, mut schedules) = (wakes.way(Kind::UserBatch, None), wakes.way(Kind::Schedule, None));
+    let place = Place { turns: Arc::new(Turns::new(Arc::new(wakes))), ..Place::new(plenty()) };
+    let slot = |kind: Kind| {
+        let mut turn = place.turns.begin(kind, "many", "a", "default");
+        turn.shares(Some(place.shared.clone()));
+        let may = turn.slot().is_ok();
+        if may {
+            turn.report(&jobs(1), "1", true);
+        }
+        may
+    };
+    assert!(slot(Kind::UserBatch) && slot(Kind::Schedule), "each has a job");
+    for name in ["many/b", "few/x"] {
+        assert!(place.starts(name));
+    }
+    assert!(!slot(Kind::UserBatch) && !slot(Kind::Schedule));
+    place.ends("many/b");
+    assert!(batches.try_recv().is_ok() && schedules.try_recv().is_err(), "the turn is the batch's");
+    assert!(!slot(Kind::Schedule));
+    place.turns.forget(Kind::UserBatch, "many", "a");
+    assert!(schedules.try_recv().is_ok(), "what is gone takes no turn of another kind with it");
 }

@@ -1,0 +1,393 @@
+//! What a pass of either kind works with: the object, the ways to the API server and to JumpCloud, and its
+//! turn among those who share the credential.
+//!
+//! Guarantees: an intent is written only once everything that sending needs was got, and a lease that
+//! outlasts the request; what went wrong is remembered for the object, and told as a [`Setback`], which the
+//! pass takes into its facts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::api::Api;
+use kube::core::object::HasStatus;
+
+use super::connections::Access;
+use super::context::Context;
+use super::error::Error;
+use super::events;
+use super::object::Fetched;
+use super::record::{Address, Armed, Committed, Ready, Write, commit};
+use super::send::{Manner, send};
+use super::turns::Turn;
+use crate::api::condition::Verdict;
+use crate::api::recording::{Recording, Records};
+use crate::api::submission::{Phase, Recorded};
+use crate::jumpcloud::client::JumpCloud;
+use crate::jumpcloud::error::Error as ClientError;
+use crate::plan::facts::{ConnectionFact, FailedRead, Notes, Outcome, Repaired, Slot};
+use crate::plan::policy::after;
+use crate::runtime::clock;
+use crate::users::clean;
+
+/// Most characters of an annotation's value that are looked at and noted.
+const MAX_ANNOTATION: usize = 256;
+
+/// How long a pass waits for the lease to be renewed before it looks again.
+const LEASE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest time until an object is looked at again: timers take no date of any year.
+const LONGEST_REST: Duration = Duration::from_secs(24 * 3600);
+
+/// What one pass works with.
+pub struct Line<'a, K: Recording> {
+    /// What all passes share.
+    pub context: &'a Arc<Context>,
+    /// API of the object's namespace.
+    pub api: Api<K>,
+    /// The object as this pass read or wrote it last.
+    pub object: Fetched<K>,
+    /// The way to JumpCloud, once the connection was found to be usable.
+    pub client: Option<JumpCloud>,
+    namespace: &'a str,
+    name: &'a str,
+    turn: Turn<'a>,
+    armed: Option<Box<Armed>>,
+    /// The status as it was written last, when the API server did not keep all of it.
+    pruned: Option<<K as HasStatus>::Status>,
+    /// A token was long in coming once in this pass.
+    waited_for_token: bool,
+    /// When to look again although the planner was not asked: the pass ended before it could be.
+    retry: Option<Duration>,
+}
+
+/// What went wrong, for the facts of a pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Setback {
+    /// Nothing is sent before this time.
+    pub hold_until: Option<Timestamp>,
+    /// Tokens are out until then.
+    pub throttled_until: Option<Timestamp>,
+    /// The connection is checked before anything else is asked of JumpCloud.
+    pub in_doubt: bool,
+}
+
+impl Setback {
+    /// Takes it into the facts of a pass.
+    pub fn tell(self, notes: &mut Notes, connection: &mut Option<ConnectionFact>) {
+        notes.hold_until = self.hold_until.or(notes.hold_until);
+        notes.throttled_until = self.throttled_until.or(notes.throttled_until);
+        if self.in_doubt {
+            *connection = Some(ConnectionFact::Checking);
+        }
+    }
+}
+
+/// What came of writing a status.
+pub enum Wrote {
+    /// It is in etcd. With the nonce of its intent, if it had one.
+    Written(Option<String>),
+    /// Something that the request needs is not to be had now; nothing was written.
+    NotNow(Setback),
+    /// The pass ends.
+    Ended,
+}
+
+/// What came of sending.
+pub struct Delivered {
+    /// The nonce of the request.
+    pub nonce: String,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// What it means for the pass.
+    pub setback: Setback,
+    /// The pass ends: the request was accepted and that could not be recorded, so whoever comes next
+    /// settles it as unknown.
+    pub lost_sight: bool,
+}
+
+enum Prepared {
+    Ready(Ready),
+    NotNow(Setback),
+    NotLeading,
+}
+
+impl<'a, K: Recording> Line<'a, K> {
+    /// For a pass that begins.
+    pub fn new(
+        context: &'a Arc<Context>,
+        api: Api<K>,
+        (namespace, name): (&'a str, &'a str),
+        object: Fetched<K>,
+    ) -> Self {
+        let turn = context.turns.begin(K::KIND, namespace, name, object.whole.connection());
+        turn.report(object.status().submissions(), object.version(), false);
+        Self {
+            context,
+            api,
+            object,
+            client: None,
+            namespace,
+            name,
+            turn,
+            armed: None,
+            pruned: None,
+            waited_for_token: false,
+            retry: None,
+        }
+    }
+
+    /// The object's name with its namespace.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// The object's namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &'a str {
+        self.namespace
+    }
+
+    /// What this process remembers of the object.
+    #[must_use]
+    pub fn notes(&self) -> Notes {
+        let status = self.object.status();
+        let sights: Vec<String> = status.submissions().iter().flat_map(Recorded::sights).collect();
+        self.context.memory.recall(self.object.uid(), &sights, self.epoch(), clock::monotonic())
+    }
+
+    /// Globs of usernames that the connection protects.
+    #[must_use]
+    pub fn protected(&self) -> Vec<String> {
+        let stored = self.context.connections.stored(self.namespace, self.object.whole.connection());
+        stored.map(|found| found.spec.protected_users.clone()).unwrap_or_default()
+    }
+
+    /// An annotation, as much of it as status takes: a write with more would be refused, and with it
+    /// everything else.
+    #[must_use]
+    pub fn annotation(&self, name: &str) -> Option<String> {
+        let value = self.object.metadata().annotations.as_ref()?.get(name)?;
+        Some(clean::cut(value, MAX_ANNOTATION))
+    }
+
+    /// Finds the connection.
+    ///
+    /// # Errors
+    /// When its Secret cannot be read from the API server.
+    pub async fn connect(&mut self) -> Result<ConnectionFact, Error> {
+        let connection = self.object.whole.connection();
+        let (fact, access) = self.context.connections.resolve(self.namespace, connection).await?;
+        self.use_access(access);
+        Ok(fact)
+    }
+
+    fn use_access(&mut self, access: Option<Access>) {
+        let (client, shared) = access.map(|access| (access.client, access.shared)).unzip();
+        self.turn.shares(shared);
+        self.client = client;
+    }
+
+    /// Asks for a slot for one job.
+    pub fn slot(&mut self) -> Slot {
+        match self.turn.slot() {
+            Ok(()) => Slot::Free,
+            Err(pause) => Slot::Taken { until: after(clock::now(), pause) },
+        }
+    }
+
+    /// Takes the turn to call JumpCloud.
+    ///
+    /// # Errors
+    /// That it has not come.
+    pub fn take_turn(&mut self) -> Result<(), ClientError> {
+        self.turn.token().map_err(|retry_in| ClientError::Throttled { retry_in })
+    }
+
+    /// JumpCloud answered a read.
+    pub fn read_worked(&self) {
+        self.context.memory.worked(self.object.uid());
+    }
+
+    /// JumpCloud could not be read.
+    pub fn read_failed(&mut self, error: &ClientError) -> (FailedRead, Setback) {
+        let now = clock::now();
+        if let ClientError::Throttled { retry_in } = error {
+            let retry_at = after(now, *retry_in);
+            let setback = Setback { throttled_until: Some(retry_at), ..Setback::default() };
+            return (FailedRead { retry_at, message: error.to_string() }, setback);
+        }
+        tracing::warn!(%error, "JumpCloud could not be read");
+        let message = clean::message(&error.to_string(), None);
+        let retry_at = self.context.memory.failed(self.object.uid(), &message, error.retry_after(), now);
+        let in_doubt = is_doubtful(error) && self.doubt();
+        (FailedRead { retry_at, message }, Setback { in_doubt, ..Setback::default() })
+    }
+
+    /// The connection is checked before this pass, or another one, goes on. Always true.
+    fn doubt(&mut self) -> bool {
+        self.context.connections.doubt(self.namespace, self.object.whole.connection());
+        self.client = None;
+        true
+    }
+
+    /// Nothing is sent for a while.
+    fn hold(&self, message: &str, asked: Option<Duration>) -> Timestamp {
+        self.context.memory.refused(self.object.uid(), message, asked, clock::now(), self.epoch())
+    }
+
+    /// Counts changes of the connection.
+    fn epoch(&self) -> u64 {
+        self.context.connections.epoch(self.namespace, self.object.whole.connection())
+    }
+
+    /// Writes a status. With an intent, everything that sending needs is got first.
+    ///
+    /// # Errors
+    /// When the API server cannot be used, or does not keep what is written.
+    pub async fn commit(
+        &mut self,
+        write: Write<'_, <K as HasStatus>::Status>,
+        verdict: &Verdict,
+    ) -> Result<Wrote, Error> {
+        let ready = match write.intent {
+            None => None,
+            Some(_) => match self.prepare().await {
+                Prepared::Ready(ready) => Some(ready),
+                Prepared::NotNow(setback) => return Ok(Wrote::NotNow(setback)),
+                Prepared::NotLeading => {
+                    self.retry = Some(LEASE_PAUSE);
+                    return Ok(Wrote::Ended);
+                }
+            },
+        };
+        // What was written did not stay: writing it again and again would be of no use.
+        if write.intent.is_none() && self.pruned.as_ref() == Some(write.status) {
+            return Err(Error::Pruned);
+        }
+        let old = self.object.status();
+        let wanted = write.status.clone();
+        match commit(&self.api, &self.object, write, ready).await? {
+            Committed::Lost => {
+                // Whoever wrote has caused an event; look again in case it was seen before.
+                self.retry = Some(LEASE_PAUSE);
+                Ok(Wrote::Ended)
+            }
+            Committed::Written { object, armed } => {
+                self.object = *object;
+                let status = self.object.status();
+                self.turn.report(status.submissions(), self.object.version(), armed.is_some());
+                self.pruned = Some(wanted).filter(|wanted| *wanted != status);
+                let nonce = armed.as_ref().map(|armed| armed.nonce().to_owned());
+                self.armed = armed;
+                let recorder = &self.context.recorder;
+                events::transition(recorder, &self.object.whole, old.conditions(), verdict).await;
+                Ok(Wrote::Written(nonce))
+            }
+        }
+    }
+
+    /// The rate token, the client with a credential that lasts, and a lease that outlasts the request.
+    async fn prepare(&mut self) -> Prepared {
+        let Some(client) = self.client.clone() else { return Prepared::NotLeading };
+        let (time, begin) = (self.context.policy.submit_timeout, clock::monotonic());
+        if let Err(error) = client.authenticate(time).await {
+            return Prepared::NotNow(self.not_authenticated(&error));
+        }
+        // The time of the intent that was planned runs already: it is planned again, with all of it.
+        if begin.elapsed() * 4 > time && !std::mem::replace(&mut self.waited_for_token, true) {
+            return Prepared::NotNow(Setback::default());
+        }
+        let permit = match client.reserve().await {
+            Ok(permit) => permit,
+            Err(throttled) => {
+                let throttled_until = Some(after(clock::now(), throttled.retry_in));
+                return Prepared::NotNow(Setback { throttled_until, ..Setback::default() });
+            }
+        };
+        if self.context.leadership.remaining().is_none_or(|left| left <= time) {
+            return Prepared::NotLeading;
+        }
+        Prepared::Ready(Ready { permit, client, deadline: clock::monotonic() + time })
+    }
+
+    /// The service account got no token: no intent is committed for a request that could not be sent.
+    fn not_authenticated(&mut self, error: &ClientError) -> Setback {
+        tracing::warn!(%error, "no request can be sent");
+        let message = clean::message(&error.to_string(), None);
+        let hold_until = Some(self.hold(&message, error.retry_after()));
+        Setback { hold_until, in_doubt: self.doubt(), ..Setback::default() }
+    }
+
+    /// A request that may be repeated has ended. One that did not come to pass is like a refused one: the
+    /// next waits. Unless only this user's is refused, such as one who is gone.
+    pub fn call_ended(&mut self, outcome: &Repaired, error: Option<&ClientError>) -> Setback {
+        let Some(error) = error else {
+            self.context.memory.delivered(self.object.uid());
+            return Setback::default();
+        };
+        let message = clean::message(&error.to_string(), None);
+        if *outcome == Repaired::Unknown {
+            self.context.memory.unanswered(self.object.uid(), &message);
+            return Setback::default();
+        }
+        let doubtful = is_doubtful(error);
+        let asked = match error {
+            ClientError::Throttled { retry_in } => Some(*retry_in),
+            other => other.retry_after(),
+        };
+        let hold_until = (doubtful || asked.is_some()).then(|| self.hold(&message, asked));
+        let in_doubt = doubtful && self.doubt();
+        Setback { hold_until, in_doubt, ..Setback::default() }
+    }
+
+    /// Sends what is armed, on a task of its own. `cleaned` takes what is private out of a message of
+    /// JumpCloud. `None` ends the pass.
+    pub async fn send(&mut self, manner: Manner, cleaned: impl Fn(&str) -> String) -> Option<Delivered> {
+        let armed = self.armed.take()?;
+        let nonce = armed.nonce().to_owned();
+        let to =
+            Address { api: self.api.clone(), name: self.name.to_owned(), uid: self.object.uid().to_owned() };
+        let sent = send(&self.context.shutdown, to, *armed, manner).await?;
+        let mut setback = Setback::default();
+        if let Outcome::Refused { message } = &sent.outcome {
+            setback.hold_until = Some(self.hold(&cleaned(message), sent.retry_in()));
+            setback.in_doubt = sent.concerns_connection() && self.doubt();
+        } else {
+            self.context.memory.delivered(self.object.uid());
+        }
+        let lost_sight = sent.outcome == Outcome::Accepted && sent.object.is_none();
+        if let Some(object) = sent.object {
+            self.object = object;
+            self.turn.report(self.object.status().submissions(), self.object.version(), false);
+        }
+        Some(Delivered { nonce, outcome: sent.outcome, setback, lost_sight })
+    }
+
+    /// The pass ends: keeps what later passes and others are told. `wake` is when the planner wants to be asked
+    /// again. Returns when to look again.
+    pub fn end(self, notes: &Notes, wake: Option<Timestamp>) -> Option<Duration> {
+        let status = self.object.status();
+        let accepted = status.submissions().iter().filter_map(Recorded::known);
+        let jobs: Vec<String> =
+            accepted.filter(|s| s.phase == Phase::Accepted).filter_map(|s| s.job_id.clone()).collect();
+        let uid = self.object.uid();
+        self.context.memory.keep_polls(uid, notes, &jobs);
+        self.context.memory.pass_ended(uid);
+        self.context.running.keep(&self.object.whole);
+        let until = |time: Timestamp| {
+            Duration::try_from(time.duration_since(clock::now())).unwrap_or_default()
+                + Duration::from_millis(5)
+        };
+        let wake = wake.map(|time| until(time).min(LONGEST_REST));
+        self.retry.into_iter().chain(wake).min()
+    }
+}
+
+/// Whether an error says that the connection should be checked.
+fn is_doubtful(error: &ClientError) -> bool {
+    let unreachable = matches!(error, ClientError::Connect { .. } | ClientError::Token { .. });
+    unreachable || error.is_credentials() || error.is_redirect()
+}

@@ -40,7 +40,9 @@ impl Pass<'_> {
                 self.facts.deliveries.get(&record.nonce),
                 Some(Outcome::Refused { .. } | Outcome::Rejected { .. } | Outcome::Unknown)
             );
-            let open = record.phase.is_under_way() && !told && !is_answered(record);
+            // What a deleted object has made at once is nothing to undo.
+            let matters = !self.schedule.deleting || record.operation == Operation::Schedule;
+            let open = record.phase.is_under_way() && !told && !is_answered(record) && matters;
             if open && let Some(read) = self.unknown_or_running(record) {
                 return Some(read);
             }

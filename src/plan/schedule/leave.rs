@@ -61,6 +61,7 @@ impl Pass<'_> {
         let why = self.in_the_way();
         let verdict = Verdict::new(Standing::Waiting, Reason::Deleting, messages::deleting(left, &why));
         self.show(&verdict);
+        self.status.observed_generation = Some(self.schedule.generation);
         // The record of requests is kept as it is; what was marked is found again by the next pass.
         if self.status != *self.schedule.status {
             return self.commit(None, verdict);

@@ -4,6 +4,8 @@
 //! because JumpCloud lists scheduled changes until they are made, deletes them by ids that users may share,
 //! and keeps no history.
 
+mod act;
+mod asking;
 pub mod cancel;
 pub mod change;
 pub mod check;

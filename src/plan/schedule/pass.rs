@@ -8,18 +8,17 @@ use jiff::Timestamp;
 use super::cancel::{self, Cancelling};
 use super::change::Change;
 use super::draft;
-use super::facts::{BatchFact, Call, EventsWanted, Facts, Key, Read};
-use super::intent::{MOST, intent};
+use super::facts::{BatchFact, Call, Facts, Key, Read};
 use super::lines::{Line, lines};
 use super::looks::{self, Looks};
 use super::need::{Circumstances, Need, retry_time};
 use super::roster::Members;
 use super::step::{Schedule, Step};
-use crate::api::schedule_status::{ScheduledUserStateStatus, origin, result};
-use crate::api::submission::{Operation, Phase, Recorded, Submission};
-use crate::plan::facts::{Connection, ConnectionFact, LOOK_UP, Outcome, Slot};
+use crate::api::schedule_status::{ScheduledUser, ScheduledUserStateStatus, result};
+use crate::api::submission::{Recorded, Submission};
+use crate::plan::facts::LOOK_UP;
 use crate::plan::intent::Intent;
-use crate::plan::policy::{Policy, Writes, after, before};
+use crate::plan::policy::{Policy, after, before};
 use crate::users::protected::is_protected;
 
 /// How soon a connection is looked at again that this process is just checking.
@@ -118,7 +117,10 @@ impl<'a> Pass<'a> {
         if let Some(value) =
             self.schedule.retry_failed.as_ref().filter(|v| Some(*v) != handled.retry_failed.as_ref())
         {
-            for user in self.status.users.iter_mut().filter(|user| user.result == result::FAILED) {
+            let failed = |user: &&mut ScheduledUser| {
+                matches!(user.result.as_str(), result::FAILED | result::NOT_FOUND)
+            };
+            for user in self.status.users.iter_mut().filter(failed) {
                 draft::begin_anew(user);
             }
             self.status.last_handled.get_or_insert_default().retry_failed = Some(value.clone());
@@ -264,6 +266,7 @@ impl<'a> Pass<'a> {
         if unknown.is_empty() {
             return None;
         }
+        work.ready += unknown.len();
         unknown.truncate(LOOK_UP);
         let read = self.ask(Read::Users(unknown));
         work.unseen = true;
@@ -339,184 +342,6 @@ impl<'a> Pass<'a> {
         records.filter(ours).flat_map(|record| record.members.clone()).collect()
     }
 
-    /// Does what users need: into the draft, or as the next read, request or call.
-    fn act(&mut self, change: Change, needs: Vec<(String, Need)>, work: &mut Work) {
-        let (mut posts, mut applies, mut states, mut unlisted) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (id, need) in needs {
-            match need {
-                Need::Nothing => {}
-                Need::Wait(until) => {
-                    work.later += usize::from(until.is_some());
-                    self.wakes.extend(until);
-                }
-                Need::Events => unlisted.push(id),
-                Need::State => states.push(id),
-                Need::Post => posts.push(id),
-                Need::Apply => applies.push(id),
-                Need::Adopt(event) => {
-                    draft::own(&mut self.status, change, &event, origin::ADOPTED, false);
-                    self.status.organization_id = self
-                        .status
-                        .organization_id
-                        .take()
-                        .or_else(|| self.connection().map(|connection| connection.organization.clone()));
-                    self.became_scheduled(&id);
-                }
-                Need::Reclaim(job) => {
-                    for entry in
-                        self.status.events.iter_mut().filter(|e| e.scheduled_job_id == job && e.id == id)
-                    {
-                        entry.superseded = None;
-                    }
-                    self.became_scheduled(&id);
-                }
-                Need::Vanished => {
-                    self.status.events.retain(|entry| entry.id != id || entry.superseded.is_some());
-                    posts.push(id);
-                }
-                Need::Yield => {
-                    for entry in
-                        self.status.events.iter_mut().filter(|e| e.superseded.is_none() && e.id == id)
-                    {
-                        entry.superseded = Some(change.superseded());
-                    }
-                }
-                Need::Call(call) => {
-                    work.ready += 1;
-                    if self.may_write() && !self.held() && self.is_ours() {
-                        work.call.get_or_insert(call);
-                    }
-                }
-            }
-        }
-        self.drop_made(change);
-        work.ready += posts.len() + applies.len() + unlisted.len();
-        if !states.is_empty() {
-            work.unseen = true;
-            let keys = states.into_iter().map(Key::Id).take(LOOK_UP).collect();
-            work.read = self.ask(Read::Users(keys));
-            if work.read.is_some() {
-                return;
-            }
-        }
-        let (all, at_once) = if self.now < change.time {
-            (posts.iter().chain(&unlisted).cloned().collect::<Vec<_>>(), false)
-        } else {
-            (applies, true)
-        };
-        self.submit(change, (all, &unlisted), at_once, work);
-    }
-
-    fn became_scheduled(&mut self, id: &str) {
-        for user in draft::lines_of(&mut self.status, id) {
-            result::SCHEDULED.clone_into(&mut user.result);
-            (user.reason, user.message, user.unknown_sends, user.retry_time) = (None, None, None, None);
-        }
-    }
-
-    /// After the instant, events of users whose outcome is known are nothing to remember.
-    fn drop_made(&mut self, change: Change) {
-        if self.now < change.time {
-            return;
-        }
-        let open: BTreeSet<String> = self
-            .status
-            .users
-            .iter()
-            .filter(|user| {
-                matches!(user.result.as_str(), result::SCHEDULED | result::PENDING | result::CONFLICT)
-            })
-            .filter_map(|user| user.id.clone())
-            .collect();
-        self.status.events.retain(|entry| entry.superseded.is_some() || open.contains(&entry.id));
-    }
-
-    /// The next request, if one may go out now; or the look that it needs.
-    fn submit(
-        &mut self,
-        change: Change,
-        (all, unlisted): (Vec<String>, &[String]),
-        at_once: bool,
-        work: &mut Work,
-    ) {
-        if self.told {
-            return;
-        }
-        let (group, half) = self.group(change, all, at_once);
-        if group.is_empty() || !self.may_write() || self.held() {
-            return;
-        }
-        let Some(connection) = self.connection_or(work) else { return };
-        let most = usize::try_from(connection.max_batch_size).unwrap_or(MOST).clamp(1, MOST);
-        let group: Vec<String> = group.into_iter().take(most).collect();
-        let missing: Vec<String> = group.iter().filter(|id| unlisted.contains(id)).cloned().collect();
-        if !missing.is_empty() {
-            work.read = self.events(change, missing, work);
-            return;
-        }
-        if at_once {
-            match self.facts.slot {
-                None => {
-                    work.read = self.possible(Read::Slot);
-                    return;
-                }
-                Some(Slot::Taken { until }) => {
-                    self.wakes.push(until);
-                    return;
-                }
-                Some(Slot::Free) => {}
-            }
-        }
-        let organization = connection.organization;
-        let nonce = self.facts.fresh_nonce.as_str();
-        let intent =
-            intent(self.schedule, (nonce, &organization), change, (&group, at_once), self.policy, self.now);
-        if let Some(half) = half {
-            draft::dissolve(&mut self.status, &half);
-        }
-        for id in &group {
-            for user in draft::lines_of(&mut self.status, id) {
-                result::PENDING.clone_into(&mut user.result);
-                user.retry_time = None;
-            }
-        }
-        self.status.organization_id.get_or_insert(organization);
-        self.status.submissions.push(Recorded::Known(Box::new(intent.submission.clone())));
-        work.intent = Some(intent);
-    }
-
-    /// The users of the next request: those of a part of a refused one, or all others. Parts of whose users none
-    /// needs anything go.
-    fn group(&mut self, change: Change, all: Vec<String>, at_once: bool) -> (Vec<String>, Option<String>) {
-        let operation = if at_once { Operation::Update } else { Operation::Schedule };
-        let halves: Vec<Submission> = self
-            .status
-            .submissions
-            .iter()
-            .filter_map(Recorded::known)
-            .filter(|record| record.phase == Phase::Rejected)
-            .cloned()
-            .collect();
-        let mut first = None;
-        let mut in_halves: BTreeSet<String> = BTreeSet::new();
-        for half in halves {
-            let of_this = Change::asked(&half) == Some(change) && half.operation == operation;
-            let users: Vec<String> =
-                half.members.iter().filter(|id| of_this && all.contains(id)).cloned().collect();
-            if users.is_empty() {
-                draft::dissolve(&mut self.status, &half.nonce);
-                continue;
-            }
-            in_halves.extend(users.iter().cloned());
-            first.get_or_insert((users, half.nonce));
-        }
-        match first {
-            Some((users, nonce)) => (users, Some(nonce)),
-            None => (all, None),
-        }
-    }
-
     /// Cancels what is replaced.
     pub(super) fn cancel(&mut self, again: bool, work: &mut Work) {
         if self.told {
@@ -552,91 +377,5 @@ impl<'a> Pass<'a> {
         {
             work.read = self.look_at(wanted, work);
         }
-    }
-
-    fn look_at(&mut self, wanted: EventsWanted, work: &mut Work) -> Option<Read> {
-        let read = self.ask(Read::Events(wanted));
-        work.unseen |= read.is_none();
-        read
-    }
-
-    /// A look at the events of these users, unless this pass has one.
-    fn events(&mut self, change: Change, users: Vec<String>, work: &mut Work) -> Option<Read> {
-        let known = self.facts.events.get(&change.time);
-        if known.is_some_and(|look| users.iter().all(|id| look.knows(id))) {
-            return None;
-        }
-        self.look_at(EventsWanted { time: change.time, state: change.state, users, whole: false }, work)
-    }
-
-    /// A read, unless it failed in this pass before; then the time to try again is noted.
-    pub(super) fn possible(&mut self, read: Read) -> Option<Read> {
-        match self.facts.failed.get(&read) {
-            Some(failed) => {
-                self.wakes.push(failed.retry_at);
-                None
-            }
-            None => Some(read),
-        }
-    }
-
-    /// A read of JumpCloud: the connection is read before, and has to be Ready and of the object's organisation.
-    pub(super) fn ask(&mut self, read: Read) -> Option<Read> {
-        match &self.facts.connection {
-            None => self.possible(Read::Connection),
-            Some(ConnectionFact::Checking) => {
-                self.wakes.push(after(self.now, CHECKING));
-                None
-            }
-            Some(ConnectionFact::Missing | ConnectionFact::NotReady(_)) => None,
-            Some(ConnectionFact::Ready(_)) if !self.is_ours() => {
-                // Nobody tells when the credential is put back.
-                self.wakes.push(after(self.now, self.policy.poll_max));
-                None
-            }
-            Some(ConnectionFact::Ready(_)) => self.possible(read),
-        }
-    }
-
-    /// The connection, when it can be used; else what has to be read for it.
-    fn connection_or(&mut self, work: &mut Work) -> Option<Connection> {
-        if self.facts.connection.is_none() {
-            work.read = self.possible(Read::Connection);
-            return None;
-        }
-        if let Some(ConnectionFact::Checking) = &self.facts.connection {
-            self.wakes.push(after(self.now, CHECKING));
-        }
-        self.connection().filter(|_| self.is_ours()).cloned()
-    }
-
-    pub(super) fn connection(&self) -> Option<&'a Connection> {
-        match &self.facts.connection {
-            Some(ConnectionFact::Ready(connection)) => Some(connection),
-            _ => None,
-        }
-    }
-
-    /// Whether the connection leads to the object's organisation, as far as is known.
-    pub(super) fn is_ours(&self) -> bool {
-        let Some(connection) = self.connection() else { return false };
-        self.status.organization_id.as_ref().is_none_or(|ours| *ours == connection.organization)
-    }
-
-    /// Whether anything may be written to JumpCloud, as far as switches are concerned.
-    pub(super) fn may_write(&self) -> bool {
-        self.policy.writes == Writes::Allowed
-            && !self.connection().is_some_and(|connection| connection.paused)
-    }
-
-    /// Whether it must first become another time, whatever else there is.
-    pub(super) fn held(&mut self) -> bool {
-        let notes = &self.facts.notes.common;
-        let hold = [notes.hold_until, notes.throttled_until].into_iter().flatten().max();
-        if let Some(until) = hold.filter(|until| *until > self.now) {
-            self.wakes.push(until);
-            return true;
-        }
-        self.facts.deliveries.values().any(|o| matches!(o, Outcome::Refused { .. } | Outcome::Unknown))
     }
 }

@@ -34,7 +34,6 @@ pub(super) struct Standings<'a> {
     ready: usize,
     later: usize,
     cancels: usize,
-    unseen: bool,
     connection: Option<String>,
     other_organization: Option<String>,
     connection_paused: bool,
@@ -73,7 +72,6 @@ impl<'a> Standings<'a> {
             ready: work.ready,
             later: work.later,
             cancels: work.cancels,
-            unseen: work.unseen || work.read.is_some(),
             connection,
             other_organization,
             connection_paused,
@@ -101,7 +99,7 @@ pub(super) fn verdict(standings: &Standings<'_>) -> Verdict {
     }
     let records = || s.status.submissions.iter().filter_map(Recorded::known);
     let in_flight = records().any(|record| record.phase.is_under_way());
-    let left = s.ready + s.later + s.cancels > 0 || s.unseen;
+    let left = s.ready + s.later + s.cancels > 0;
     if in_flight || left {
         if let (Some(theirs), Some(ours)) = (&s.other_organization, &s.status.organization_id) {
             return stalled(Reason::OrgMismatch, shared::org_mismatch(theirs, ours));
@@ -164,9 +162,6 @@ pub(super) fn verdict(standings: &Standings<'_>) -> Verdict {
             Reason::Retrying,
             "changes that failed in a way that may pass are tried again".to_owned(),
         );
-    }
-    if s.unseen {
-        return Verdict::new(Standing::Working, Reason::Progressing, WORKING);
     }
     settled(s)
 }

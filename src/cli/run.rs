@@ -16,6 +16,8 @@ use tokio::sync::{OnceCell, broadcast, mpsc};
 use super::flags::RunArgs;
 use crate::api::head::BatchHead;
 use crate::api::recording::Kind;
+use crate::api::schedule_head::ScheduleHead;
+use crate::api::scheduled_user_state::ScheduledUserState;
 use crate::api::user_batch::JumpCloudUserBatch;
 use crate::controller::attend::Watch;
 use crate::controller::claims::Claims;
@@ -26,7 +28,7 @@ use crate::controller::followers::Followers;
 use crate::controller::turns::Turns;
 use crate::controller::user_batch::Listeners;
 use crate::controller::wakes::Wakes;
-use crate::controller::{attend, gauges, memory, running, sweep};
+use crate::controller::{attend, gauges, memory, running, schedule, sweep};
 use crate::jumpcloud::observe::Observer;
 use crate::runtime::admin::{Admin, Readiness};
 use crate::runtime::lease::Leadership;
@@ -172,6 +174,13 @@ fn controllers(
             Watch::new(api::<BatchHead>(client, scope.as_deref()), selected.clone(), way)
         })
         .collect();
+    let schedules: Vec<_> = scopes
+        .iter()
+        .map(|scope| {
+            let way = wakes.way(Kind::Schedule, scope.clone());
+            Watch::new(api::<ScheduleHead>(client, scope.as_deref()), selected.clone(), way)
+        })
+        .collect();
     let wakes = Arc::new(wakes);
     let (wake, mut doubts) = mpsc::channel(1);
     let observer = Arc::new(Counted(metrics.clone()));
@@ -198,6 +207,7 @@ fn controllers(
         followers: Arc::new(Followers::new(Arc::clone(&wakes))),
         turns: Arc::new(Turns::new(wakes)),
         batches: batches.iter().map(Watch::store).collect(),
+        schedules: schedules.iter().map(Watch::store).collect(),
         listed: OnceCell::new(),
         client: client.clone(),
     });
@@ -223,6 +233,21 @@ fn controllers(
         };
         let context = Arc::clone(&context);
         running.push(Box::pin(attend::run::<JumpCloudUserBatch>(
+            watch,
+            listeners,
+            watched,
+            args.concurrency,
+            context,
+        )));
+    }
+    for (watch, scope) in schedules.into_iter().zip(&scopes) {
+        let watched = api::<Watched>(client, scope.as_deref());
+        let listeners = schedule::Listeners {
+            turns: Arc::clone(&context.turns),
+            followers: Arc::clone(&context.followers),
+        };
+        let context = Arc::clone(&context);
+        running.push(Box::pin(attend::run::<ScheduledUserState>(
             watch,
             listeners,
             watched,

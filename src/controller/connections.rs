@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
@@ -279,6 +280,13 @@ impl Connections {
         self.with(|held| held.retain(|name, _| stored.contains(name)));
         self.departed.sweep(|name| !stored.contains(name), |name| self.is_good(name));
         self.throttles.keep_only(|name| stored.contains(name) || self.departed.knows(name));
+    }
+
+    /// Whether the watches have listed everything.
+    #[must_use]
+    pub fn stores_are_filled(&self) -> bool {
+        let filled = |store: &Store<_>| store.wait_until_ready().now_or_never().is_some_and(|r| r.is_ok());
+        self.stores.iter().all(filled)
     }
 
     /// Waits until the watches have listed everything; false when that will not happen any more.

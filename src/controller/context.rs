@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{join, join_all};
+use futures::future::{join_all, join3};
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
 use tokio::sync::OnceCell;
@@ -17,6 +17,7 @@ use super::memory::Memory;
 use super::running::Running;
 use super::turns::Turns;
 use crate::api::head::BatchHead;
+use crate::api::schedule_head::ScheduleHead;
 use crate::plan::policy::Policy;
 use crate::runtime::lease::Leadership;
 use crate::runtime::metrics::Metrics;
@@ -57,6 +58,8 @@ pub struct Context {
     pub turns: Arc<Turns>,
     /// The watched forms of all batches, one store per watched namespace.
     pub batches: Vec<Store<BatchHead>>,
+    /// The watched forms of all schedules, likewise.
+    pub schedules: Vec<Store<ScheduleHead>>,
     /// Set once the watches have listed their objects.
     pub listed: OnceCell<()>,
 }
@@ -68,7 +71,8 @@ impl Context {
     pub async fn all_listed(&self) {
         let all = || async {
             let token = self.shutdown.token();
-            if !listed(&self.batches, &self.connections, &token).await && !token.is_cancelled() {
+            let listed = listed((&self.batches, &self.schedules), &self.connections, &token).await;
+            if !listed && !token.is_cancelled() {
                 tracing::warn!("a watched namespace cannot be listed; its objects are not known");
             }
         };
@@ -78,13 +82,14 @@ impl Context {
 
 /// Whether everything was listed in time.
 async fn listed(
-    batches: &[Store<BatchHead>],
+    (batches, schedules): (&[Store<BatchHead>], &[Store<ScheduleHead>]),
     connections: &Connections,
     cancelled: &CancellationToken,
 ) -> bool {
     let ready = async {
         let batches = join_all(batches.iter().map(Store::wait_until_ready));
-        join(batches, connections.stores_are_ready(cancelled)).await
+        let schedules = join_all(schedules.iter().map(Store::wait_until_ready));
+        join3(batches, schedules, connections.stores_are_ready(cancelled)).await
     };
     tokio::select! {
         () = cancelled.cancelled() => false,
@@ -108,6 +113,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn passes_wait_for_connections_as_well() {
         let (batches, mut heads) = reflector::store::<BatchHead>();
+        let (schedules, mut schedule_heads) = reflector::store::<ScheduleHead>();
         let (stored, mut writer) = reflector::store::<DeserializeGuard<JumpCloudConnection>>();
         let config = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
         let outbound = Outbound {
@@ -120,8 +126,11 @@ mod tests {
         let connections = Connections::new(client, outbound, vec![stored], mpsc::channel(1).0);
         let token = CancellationToken::new();
         heads.apply_watcher_event(&Event::InitDone);
-        assert!(!listed(std::slice::from_ref(&batches), &connections, &token).await);
+        let stores = (std::slice::from_ref(&batches), std::slice::from_ref(&schedules));
+        assert!(!listed(stores, &connections, &token).await);
         writer.apply_watcher_event(&Event::InitDone);
-        assert!(listed(std::slice::from_ref(&batches), &connections, &token).await);
+        assert!(!listed(stores, &connections, &token).await, "schedules are not listed");
+        schedule_heads.apply_watcher_event(&Event::InitDone);
+        assert!(listed(stores, &connections, &token).await);
     }
 }

@@ -126,9 +126,9 @@ impl<'a> Pass<'a> {
         let answer = match &what {
             Read::Users(keys) => read::users(&client, keys, &mut self.facts, clock::now).await,
             Read::Managers(wanted) => read::managers(&client, wanted, &mut self.facts).await,
-            Read::Job { job_id, rows } => {
-                read::job(&client, job_id, *rows, &mut self.facts, clock::now).await
-            }
+            Read::Job { job_id, rows } => read::job(&client, job_id, *rows)
+                .await
+                .map(|answer| self.facts.polled(job_id, answer, *rows, clock::now())),
             Read::Connection | Read::Slot => Ok(()),
         };
         match answer {

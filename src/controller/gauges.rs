@@ -9,15 +9,16 @@ use jiff::Timestamp;
 
 pub use self::share::ScheduleShare;
 use self::share::{Requests, results};
+use crate::api::recording::Kind;
 use crate::api::scheduled_user_state::ScheduledState;
 use crate::api::user_status::JumpCloudUserBatchStatus;
 use crate::runtime::metrics::Metrics;
 
 /// Name of the kind in metrics.
-pub const KIND: &str = "JumpCloudUserBatch";
+pub const KIND: &str = Kind::UserBatch.name();
 
 /// Name of the second kind in metrics.
-pub const SCHEDULE_KIND: &str = "ScheduledUserState";
+pub const SCHEDULE_KIND: &str = Kind::Schedule.name();
 
 /// What each object contributes.
 #[derive(Debug, Default)]

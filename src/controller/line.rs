@@ -57,6 +57,8 @@ pub struct Line<'a, K: Recording> {
     pruned: Option<<K as HasStatus>::Status>,
     /// A token was long in coming once in this pass.
     waited_for_token: bool,
+    /// The credential may be one that is not there any more.
+    cleans_up: bool,
     /// When to look again although the planner was not asked: the pass ended before it could be.
     retry: Option<Duration>,
 }
@@ -134,6 +136,7 @@ impl<'a, K: Recording> Line<'a, K> {
             armed: None,
             pruned: None,
             waited_for_token: false,
+            cleans_up: false,
             retry: None,
         }
     }
@@ -184,6 +187,19 @@ impl<'a, K: Recording> Line<'a, K> {
         Ok(fact)
     }
 
+    /// Finds the connection for a pass that cleans up after its object: the credential last known good serves
+    /// as well.
+    ///
+    /// # Errors
+    /// When its Secret cannot be read from the API server.
+    pub async fn connect_to_clean_up(&mut self) -> Result<ConnectionFact, Error> {
+        self.cleans_up = true;
+        let connection = self.object.whole.connection();
+        let found = self.context.connections.resolve_for_cleanup(self.namespace, connection).await?;
+        self.use_access(found.1);
+        Ok(found.0)
+    }
+
     fn use_access(&mut self, access: Option<Access>) {
         let (client, shared) = access.map(|access| (access.client, access.shared)).unzip();
         self.turn.shares(shared);
@@ -222,13 +238,19 @@ impl<'a, K: Recording> Line<'a, K> {
         tracing::warn!(%error, "JumpCloud could not be read");
         let message = clean::message(&error.to_string(), None);
         let retry_at = self.context.memory.failed(self.object.uid(), &message, error.retry_after(), now);
-        let in_doubt = is_doubtful(error) && self.doubt();
+        let in_doubt = is_doubtful(error) && self.doubt(error.is_credentials());
         (FailedRead { retry_at, message }, Setback { in_doubt, ..Setback::default() })
     }
 
-    /// The connection is checked before this pass, or another one, goes on. Always true.
-    fn doubt(&mut self) -> bool {
-        self.context.connections.doubt(self.namespace, self.object.whole.connection());
+    /// The connection is checked before this pass, or another one, goes on. Whether that is so: nobody would
+    /// check a credential that is used although it is not there any more. That is given up when it is `refused`.
+    fn doubt(&mut self, refused: bool) -> bool {
+        let (connections, connection) = (&self.context.connections, self.object.whole.connection());
+        match (self.cleans_up, refused) {
+            (true, false) => return false,
+            (true, true) => connections.refused_in_cleanup(self.namespace, connection),
+            (false, _) => connections.doubt(self.namespace, connection),
+        }
         self.client = None;
         true
     }
@@ -271,8 +293,7 @@ impl<'a, K: Recording> Line<'a, K> {
         let wanted = write.status.clone();
         match commit(&self.api, &self.object, write, ready).await? {
             Committed::Lost => {
-                // Whoever wrote has caused an event; look again in case it was seen before.
-                self.retry = Some(LEASE_PAUSE);
+                self.look_again();
                 Ok(Wrote::Ended)
             }
             Committed::Written { object, armed } => {
@@ -318,7 +339,7 @@ impl<'a, K: Recording> Line<'a, K> {
         tracing::warn!(%error, "no request can be sent");
         let message = clean::message(&error.to_string(), None);
         let hold_until = Some(self.hold(&message, error.retry_after()));
-        Setback { hold_until, in_doubt: self.doubt(), ..Setback::default() }
+        Setback { hold_until, in_doubt: self.doubt(error.is_credentials()), ..Setback::default() }
     }
 
     /// A request that may be repeated has ended. One that did not come to pass is like a refused one: the
@@ -339,8 +360,13 @@ impl<'a, K: Recording> Line<'a, K> {
             other => other.retry_after(),
         };
         let hold_until = (doubtful || asked.is_some()).then(|| self.hold(&message, asked));
-        let in_doubt = doubtful && self.doubt();
+        let in_doubt = doubtful && self.doubt(error.is_credentials());
         Setback { hold_until, in_doubt, ..Setback::default() }
+    }
+
+    /// Lets a pass begin again soon: somebody else wrote, whose event may have been seen before.
+    pub fn look_again(&mut self) {
+        self.retry = Some(LEASE_PAUSE);
     }
 
     /// Sends what is armed, on a task of its own. `cleaned` takes what is private out of a message of
@@ -354,7 +380,7 @@ impl<'a, K: Recording> Line<'a, K> {
         let mut setback = Setback::default();
         if let Outcome::Refused { message } = &sent.outcome {
             setback.hold_until = Some(self.hold(&cleaned(message), sent.retry_in()));
-            setback.in_doubt = sent.concerns_connection() && self.doubt();
+            setback.in_doubt = sent.concerns_connection() && self.doubt(false);
         } else {
             self.context.memory.delivered(self.object.uid());
         }

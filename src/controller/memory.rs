@@ -1,6 +1,8 @@
 //! What this process remembers of its objects between passes. Advice only: a restart empties it, and
 //! nothing that must not happen twice rests on it.
 
+mod looks;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,8 +10,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use self::looks::Looks;
 use crate::plan::facts::{Notes, Polled};
 use crate::plan::policy::after;
+use crate::plan::schedule::facts::Notes as ScheduleNotes;
 
 /// Reads of JumpCloud that fail one after the other before conditions say so.
 const SHOWN_AFTER: u32 = 3;
@@ -35,6 +39,8 @@ struct Remembered {
     requests: Trouble,
     hold: Option<Hold>,
     kube_failures: u32,
+    /// Of a schedule alone.
+    looks: Looks,
 }
 
 /// What failed, one time after the other.
@@ -91,6 +97,23 @@ impl Memory {
                 throttled_until: None,
             }
         })
+    }
+
+    /// The same for a pass over a schedule, with what is noted of schedules alone.
+    pub fn recall_schedule(
+        &self,
+        uid: &str,
+        common: Notes,
+        deleting: bool,
+        now: Timestamp,
+        at: Instant,
+    ) -> ScheduleNotes {
+        self.with(uid, |object| object.looks.recall(common, deleting, now, at))
+    }
+
+    /// Keeps what a pass over a schedule has noted, and whether its connection is paused if it has seen that.
+    pub fn keep_schedule(&self, uid: &str, notes: &ScheduleNotes, paused: Option<bool>) {
+        self.with(uid, |object| object.looks.keep(notes, paused));
     }
 
     /// Keeps the polls of the jobs that are still under way.

@@ -21,6 +21,7 @@ pub mod orphan;
 pub mod read;
 pub mod record;
 pub mod running;
+pub mod schedule;
 pub mod send;
 pub mod sweep;
 pub mod turns;

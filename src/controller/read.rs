@@ -11,7 +11,7 @@ use crate::users::clean;
 use crate::users::row::{ManagerRef, fold};
 
 /// Most characters of `liveState` in the definition.
-const MAX_STATE: usize = 32;
+pub(super) const MAX_STATE: usize = 32;
 
 /// Looks users up. A user that is ours and that the search does not show is asked for by itself: what
 /// follows from its absence is a new creation, and a search may be behind.
@@ -53,20 +53,12 @@ pub async fn users(
 ///
 /// # Errors
 /// The client's, but for 404.
-pub async fn job(
-    client: &JumpCloud,
-    job_id: &str,
-    rows: usize,
-    facts: &mut Facts,
-    now: fn() -> Timestamp,
-) -> Result<(), Error> {
-    let answer = match client.job_results(job_id, rows).await {
-        Ok(results) => Some(results.into_iter().map(row).collect()),
-        Err(error) if error.status() == Some(404) => None,
-        Err(error) => return Err(error),
-    };
-    facts.polled(job_id, answer, rows, now());
-    Ok(())
+pub async fn job(client: &JumpCloud, job_id: &str, rows: usize) -> Result<Option<Vec<Row>>, Error> {
+    match client.job_results(job_id, rows).await {
+        Ok(results) => Ok(Some(results.into_iter().map(row).collect())),
+        Err(error) if error.status() == Some(404) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Looks managers up.
@@ -91,10 +83,15 @@ pub async fn managers(client: &JumpCloud, wanted: &[ManagerRef], facts: &mut Fac
     Ok(())
 }
 
-/// Sets fields of one user. Whatever went wrong may be tried again, unless JumpCloud refused the values;
-/// the error tells how soon.
+/// Sets fields of one user.
 pub async fn repair(client: &JumpCloud, repair: &Repair) -> (Repaired, Option<Error>) {
-    let Err(error) = client.update_user(&repair.id, &repair.set).await else { return (Repaired::Done, None) };
+    outcome(client.update_user(&repair.id, &repair.set).await.map(|_| ()))
+}
+
+/// What came of a request that may be repeated. Whatever went wrong may be tried again, unless JumpCloud
+/// refused the request itself; the error tells how soon.
+pub fn outcome(answer: Result<(), Error>) -> (Repaired, Option<Error>) {
+    let Err(error) = answer else { return (Repaired::Done, None) };
     let outcome = match &error {
         Error::Status { status: 400 | 409 | 413 | 422, .. } => {
             return (Repaired::Refused { message: error.to_string() }, None);
@@ -111,12 +108,12 @@ pub async fn repair(client: &JumpCloud, repair: &Repair) -> (Repaired, Option<Er
         | Error::TooLarge { .. }
         | Error::Decode { .. } => Repaired::Unknown,
     };
-    tracing::warn!(%error, "a user could not be repaired; it is tried again");
+    tracing::warn!(%error, "a request for one user or event did not work; it is tried again");
     (outcome, Some(error))
 }
 
 /// The search compares letter by letter; JumpCloud's usernames are the same in any case.
-fn in_any_case(username: &str) -> Vec<Wanted> {
+pub(super) fn in_any_case(username: &str) -> Vec<Wanted> {
     let folded = fold(username);
     let mut keys = vec![Wanted::Username(username.to_owned())];
     if folded != username {

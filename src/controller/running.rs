@@ -60,10 +60,11 @@ impl Running {
         }
     }
 
-    /// Objects with jobs that are not among these.
-    pub fn without(&self, present: &BTreeSet<Object>) -> Vec<Object> {
+    /// Objects of a kind with jobs that are not among these.
+    pub fn without(&self, kind: Kind, present: &BTreeSet<Object>) -> Vec<Object> {
         let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        objects.keys().filter(|object| !present.contains(*object)).cloned().collect()
+        let of_kind = objects.keys().filter(|object| object.kind == kind);
+        of_kind.filter(|object| !present.contains(*object)).cloned().collect()
     }
 
     pub(super) fn take(&self, object: &Object) -> Option<Jobs> {

@@ -26,7 +26,7 @@ use self::queue::Queue;
 pub use self::queue::Shared;
 use super::wakes::Wakes;
 use crate::api::recording::Kind;
-use crate::api::submission::Recorded;
+use crate::api::submission::{Operation, Recorded};
 use crate::jumpcloud::throttles::ThrottleKey;
 use crate::runtime::clock;
 
@@ -237,7 +237,9 @@ impl Turn<'_> {
     /// Tells how many jobs the object has under way. A slot that was taken is one of them by now.
     pub fn report(&self, submissions: &[Recorded], version: &str, started: bool) {
         let records = submissions.iter().filter_map(Recorded::known);
-        let under_way = records.filter(|record| record.phase.is_under_way()).count();
+        // A request to schedule is answered at once: it starts no job.
+        let jobs = records.filter(|record| record.operation != Operation::Schedule);
+        let under_way = jobs.filter(|record| record.phase.is_under_way()).count();
         // Who has been told to wait in this pass does not ask again in it.
         let awake = (!self.waits).then_some(&self.who);
         self.turns.with_but(awake, |state| {

@@ -8,6 +8,7 @@ use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
 use super::connection::JumpCloudConnection;
+use super::scheduled_user_state::ScheduledUserState;
 use super::user_batch::JumpCloudUserBatch;
 
 /// Why the definitions could not be made: a defect of this program.
@@ -23,7 +24,8 @@ pub struct CrdError {
 /// # Errors
 /// Only when the derived definitions do not have the shape that this module expects.
 pub fn crds() -> Result<Vec<CustomResourceDefinition>, CrdError> {
-    [JumpCloudConnection::crd(), JumpCloudUserBatch::crd()].into_iter().map(finished).collect()
+    let kinds = [JumpCloudConnection::crd(), JumpCloudUserBatch::crd(), ScheduledUserState::crd()];
+    kinds.into_iter().map(finished).collect()
 }
 
 fn finished(crd: CustomResourceDefinition) -> Result<CustomResourceDefinition, CrdError> {
@@ -57,7 +59,7 @@ fn finish_status(schema: &mut Value) {
         }
     }
     // An operator of an older release must not lose what a newer one wrote here.
-    for list in ["submissions", "inventory"] {
+    for list in ["submissions", "inventory", "events"] {
         if let Some(items) = status.pointer_mut(&format!("/properties/{list}/items")) {
             insert(items, "x-kubernetes-preserve-unknown-fields", json!(true));
         }
@@ -156,10 +158,13 @@ mod tests {
 
     #[test]
     fn the_files_in_crds_are_current() {
-        for (crd, file) in crds().unwrap().iter().zip([
+        let files = [
             include_str!("../../crds/jumpcloud-operator.dev_jumpcloudconnections.yaml"),
             include_str!("../../crds/jumpcloud-operator.dev_jumpclouduserbatches.yaml"),
-        ]) {
+            include_str!("../../crds/jumpcloud-operator.dev_scheduleduserstates.yaml"),
+        ];
+        assert_eq!(crds().unwrap().len(), files.len());
+        for (crd, file) in crds().unwrap().iter().zip(files) {
             let stored: Value = serde_saphyr::from_str(file).unwrap();
             assert_eq!(serde_json::to_value(crd).unwrap(), stored, "run make generate");
         }

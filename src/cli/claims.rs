@@ -27,6 +27,15 @@ pub struct Claimant {
     pub rows: Vec<DesiredRow>,
 }
 
+/// How people know an object.
+#[must_use]
+pub fn named(kind: &str, namespace: &str, name: &str) -> String {
+    match namespace {
+        "" => format!("{kind} {name}"),
+        _ => format!("{kind} {namespace}/{name}"),
+    }
+}
+
 /// What is wrong with each later claimant, in order: the index of the claimant and the problem.
 #[must_use]
 pub fn doubles(claimants: &[Claimant]) -> Vec<(usize, Problem)> {

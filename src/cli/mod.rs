@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod claims;
+mod clashes;
 pub mod crds;
 pub mod flags;
 pub mod reference;

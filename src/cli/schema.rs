@@ -1,7 +1,7 @@
 //! What the API server would refuse, told without one: types, unknown and missing fields, ranges, forms and
 //! CEL rules of the definitions, each under the path that the API server names.
 //!
-//! Inside rows and the template only their types are looked at: the rest is left to
+//! Inside rows and the template of a batch only their types are looked at: the rest is left to
 //! [`crate::users::check`], whose messages name row and user.
 
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use kube::core::cel::Validator;
 use regex::Regex;
 use serde_json::{Map, Value};
 
+use self::Effect::{Bad, Ignored, Unreadable};
 use crate::api::crd::crds;
 use crate::users::clean;
 
@@ -22,6 +23,19 @@ pub struct Refused {
     pub path: String,
     /// What is wrong, to be read after the path.
     pub message: String,
+    /// What it does to the value.
+    pub effect: Effect,
+}
+
+/// What a mistake does to a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// There is none, or nothing can be made of it.
+    Unreadable,
+    /// It is in a field that does not exist.
+    Ignored,
+    /// It can be read, and is against a limit, a form or a rule.
+    Bad,
 }
 
 impl fmt::Display for Refused {
@@ -50,7 +64,7 @@ pub fn problems(kind: &str, object: &Value) -> Vec<Refused> {
     let spec = SCHEMAS.get(kind).and_then(|schema| schema.pointer("/properties/spec"));
     match (spec, object.get("spec")) {
         (Some(schema), Some(spec)) => walk("spec", schema, spec, &mut found),
-        (Some(_), None) => found.push(refused("spec", "is missing")),
+        (Some(_), None) => found.push(refused("spec", Unreadable, "is missing")),
         (None, _) => {}
     }
     found
@@ -65,6 +79,7 @@ pub fn rules(kind: &str, object: &Value) -> Vec<Refused> {
     let one = |error: kube::core::cel::ValidationError| Refused {
         path: error.field_path.trim_start_matches('.').to_owned(),
         message: clean::message(&error.message, None),
+        effect: Effect::Bad,
     };
     errors.into_vec().into_iter().map(one).collect()
 }
@@ -81,27 +96,29 @@ pub fn without_nulls(value: &mut Value) {
     }
 }
 
-fn refused(path: &str, message: impl Into<String>) -> Refused {
-    Refused { path: path.to_owned(), message: message.into() }
+fn refused(path: &str, effect: Effect, message: impl Into<String>) -> Refused {
+    Refused { path: path.to_owned(), message: message.into(), effect }
 }
 
 fn walk(path: &str, schema: &Value, value: &Value, found: &mut Vec<Refused>) {
     if let Some(meaning) = mistyped(schema, value) {
-        found.push(refused(path, format!("is not {meaning}")));
+        found.push(refused(path, Unreadable, format!("is not {meaning}")));
         return;
     }
     match value {
         // Checked by row and field elsewhere.
         Value::Object(_) if path == "spec.template" => {}
-        Value::Array(rows) if path == "spec.users" => {
+        Value::Array(rows) if path == "spec.users" && is_table(schema) => {
             let broken = rows.iter().enumerate().filter(|(_, row)| !row.is_object());
-            found.extend(broken.map(|(i, _)| refused(&format!("{path}[{i}]"), "is not an object")));
+            found.extend(
+                broken.map(|(i, _)| refused(&format!("{path}[{i}]"), Unreadable, "is not an object")),
+            );
         }
         Value::Object(map) => members(path, schema, map, found),
         Value::Array(items) => {
             let most = schema.get("maxItems").and_then(Value::as_u64);
             if let Some(most) = most.filter(|most| items.len() as u64 > *most) {
-                found.push(refused(path, format!("has {} items, at most {most}", items.len())));
+                found.push(refused(path, Bad, format!("has {} items, at most {most}", items.len())));
             }
             for (i, item) in items.iter().enumerate() {
                 walk(&format!("{path}[{i}]"), schema.get("items").unwrap_or(&Value::Null), item, found);
@@ -111,23 +128,28 @@ fn walk(path: &str, schema: &Value, value: &Value, found: &mut Vec<Refused>) {
             let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
             let n = number.as_f64().unwrap_or_default();
             if let Some(least) = bound("minimum").filter(|least| n < *least) {
-                found.push(refused(path, format!("is {number}, at least {least}")));
+                found.push(refused(path, Unreadable, format!("is {number}, at least {least}")));
             }
             if let Some(most) = bound("maximum").filter(|most| n > *most) {
-                found.push(refused(path, format!("is {number}, at most {most}")));
+                found.push(refused(path, Unreadable, format!("is {number}, at most {most}")));
             }
         }
         Value::String(text) => {
-            found.extend(text_problems(schema, text).map(|message| refused(path, message)));
+            found.extend(text_problems(schema, text).map(|(effect, message)| refused(path, effect, message)));
         }
         Value::Null | Value::Bool(_) => {}
     }
 }
 
+/// Whether rows of this list are made from the table of user fields.
+fn is_table(schema: &Value) -> bool {
+    schema.pointer("/items/properties/clear").is_some()
+}
+
 fn members(path: &str, schema: &Value, map: &Map<String, Value>, found: &mut Vec<Refused>) {
     for name in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
         if let Some(name) = name.as_str().filter(|name| !map.contains_key(*name)) {
-            found.push(refused(&format!("{path}.{name}"), "is missing"));
+            found.push(refused(&format!("{path}.{name}"), Unreadable, "is missing"));
         }
     }
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
@@ -135,7 +157,11 @@ fn members(path: &str, schema: &Value, map: &Map<String, Value>, found: &mut Vec
         let path = format!("{path}.{name}");
         match properties.get(name) {
             Some(property) => walk(&path, property, value, found),
-            None => found.push(refused(&path, format!("is not a field{}", hint(name, properties.keys())))),
+            None => found.push(refused(
+                &path,
+                Ignored,
+                format!("is not a field{}", hint(name, properties.keys())),
+            )),
         }
     }
 }
@@ -153,7 +179,7 @@ fn mistyped(schema: &Value, value: &Value) -> Option<&'static str> {
     (!fits).then_some(meaning)
 }
 
-fn text_problems(schema: &Value, text: &str) -> impl Iterator<Item = String> {
+fn text_problems(schema: &Value, text: &str) -> impl Iterator<Item = (Effect, String)> {
     let bound = |name: &str| schema.get(name).and_then(Value::as_u64);
     let length = text.chars().count() as u64;
     let least = bound("minLength").filter(|least| length < *least);
@@ -162,13 +188,13 @@ fn text_problems(schema: &Value, text: &str) -> impl Iterator<Item = String> {
     let words = words.filter(|words| !words.iter().any(|word| word == text));
     let pattern = schema.get("pattern").and_then(Value::as_str).and_then(|pattern| Regex::new(pattern).ok());
     [
-        least.map(|least| format!("has {length} characters, at least {least}")),
-        most.map(|most| format!("has {length} characters, at most {most}")),
+        least.map(|least| (Bad, format!("has {length} characters, at least {least}"))),
+        most.map(|most| (Bad, format!("has {length} characters, at most {most}"))),
         words.map(|words| {
             let words: Vec<_> = words.iter().filter_map(Value::as_str).collect();
-            format!("is not one of {}", words.join(", "))
+            (Unreadable, format!("is not one of {}", words.join(", ")))
         }),
-        pattern.filter(|form| !form.is_match(text)).map(|form| format!("is not of the form {form}")),
+        pattern.filter(|form| !form.is_match(text)).map(|form| (Bad, format!("is not of the form {form}"))),
     ]
     .into_iter()
     .flatten()

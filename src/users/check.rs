@@ -307,7 +307,9 @@ fn text(row: &DesiredRow, name: &str) -> Option<String> {
 }
 
 impl super::field::Form {
-    fn meaning(self) -> &'static str {
+    /// What a text of this form is, for messages.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
         match self {
             Self::Any => "a text",
             Self::Username => "a username: printable ASCII without blanks",

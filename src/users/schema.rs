@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::field::{CLEAR, FIELDS, Field, Form, MAX_ATTRIBUTES, MAX_CLEAR, Sent, Shape};
 
 /// How another user is named.
-pub(super) const EXACTLY_ONE: &str = "takes exactly one of id, username and email";
+pub(crate) const EXACTLY_ONE: &str = "takes exactly one of id, username and email";
 
 /// Schema of `spec.users[]`.
 #[must_use]

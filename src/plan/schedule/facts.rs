@@ -44,6 +44,9 @@ pub struct Facts {
     pub fresh_nonce: String,
     /// Advisory memory of this process.
     pub notes: Notes,
+    /// When events and states were read before the looks that are known now: whether a look is due is not
+    /// changed by making it.
+    before: (Option<Timestamp>, Option<Timestamp>),
     answers: u64,
 }
 
@@ -247,7 +250,20 @@ impl Facts {
     /// Nothing is known yet but what the process remembers.
     #[must_use]
     pub fn begin(notes: Notes, fresh_nonce: String) -> Self {
-        Self { notes, fresh_nonce, ..Self::default() }
+        let before = (notes.listed, notes.seen);
+        Self { notes, fresh_nonce, before, ..Self::default() }
+    }
+
+    /// When events were read last, apart from what is known now.
+    #[must_use]
+    pub fn listed_before(&self) -> Option<Timestamp> {
+        self.before.0
+    }
+
+    /// When states were read last, apart from what is known now.
+    #[must_use]
+    pub fn seen_before(&self) -> Option<Timestamp> {
+        self.before.1
     }
 
     /// Takes in the answer to a search for `keys`: who was not found does not exist.
@@ -310,6 +326,7 @@ impl Facts {
         self.events.clear();
         self.users.clear();
         self.called.clear();
+        self.before = (self.notes.listed, self.notes.seen);
         self.armed = armed;
         self.fresh_nonce = fresh_nonce;
     }

@@ -69,19 +69,26 @@ impl Line {
 
 /// The declared users, with what `before` says of them. `uid` is that of the object.
 #[must_use]
-pub fn lines(rows: &[Option<Key>], members: Option<&Members>, before: &[ScheduledUser], uid: &str) -> Vec<Line> {
+pub fn lines(
+    rows: &[Option<Key>],
+    members: Option<&Members>,
+    before: &[ScheduledUser],
+    uid: &str,
+) -> Vec<Line> {
     let mut lines: Vec<Line> = rows
         .iter()
         .enumerate()
         .filter_map(|(row, key)| Some(of_row(u32::try_from(row).ok()?, key.as_ref()?, before, uid)))
         .collect();
-    let named: BTreeSet<String> = lines.iter().filter_map(|line| line.user.username.as_deref().map(fold)).collect();
+    let named: BTreeSet<String> =
+        lines.iter().filter_map(|line| line.user.username.as_deref().map(fold)).collect();
     let ids: BTreeSet<String> = lines.iter().filter_map(|line| line.user.id.clone()).collect();
     let of_batch = |user: &&ScheduledUser| user.row.is_none();
     match members {
         Some(members) => {
             let others = members.users.iter().filter(|member| {
-                !named.contains(&fold(&member.username)) && member.id.as_ref().is_none_or(|id| !ids.contains(id))
+                !named.contains(&fold(&member.username))
+                    && member.id.as_ref().is_none_or(|id| !ids.contains(id))
             });
             lines.extend(others.map(|member| {
                 let known = before.iter().filter(of_batch).find(|user| {
@@ -100,9 +107,9 @@ pub fn lines(rows: &[Option<Key>], members: Option<&Members>, before: &[Schedule
             }));
         }
         // The set of users is fixed, or nobody can tell: those that are known stay.
-        None => lines.extend(
-            before.iter().filter(of_batch).map(|user| Line { user: user.clone(), key: None }),
-        ),
+        None => {
+            lines.extend(before.iter().filter(of_batch).map(|user| Line { user: user.clone(), key: None }))
+        }
     }
     lines
 }
@@ -145,7 +152,8 @@ mod tests {
 
     #[test]
     fn rows_keep_their_users_when_the_list_is_edited() {
-        let rows = [Key::Email("a@x.io".to_owned()), Key::Username("bob".to_owned()), Key::Id("i3".to_owned())];
+        let rows =
+            [Key::Email("a@x.io".to_owned()), Key::Username("bob".to_owned()), Key::Id("i3".to_owned())];
         let rows: Vec<_> = rows.into_iter().map(Some).collect();
         let mut first = lines(&rows, None, &[], "uid");
         assert!(first.iter().all(|line| line.is_unresolved(false)));

@@ -111,7 +111,10 @@ mod tests {
             now = next;
         }
         assert_eq!(looks, [60, 600, 1800]);
-        assert_eq!(of_states(time, Duration::from_secs(1), time).next, Some(at("2027-01-04T08:00:00.333333333Z")));
+        assert_eq!(
+            of_states(time, Duration::from_secs(1), time).next,
+            Some(at("2027-01-04T08:00:00.333333333Z"))
+        );
         assert_eq!(of_states(time, Duration::from_secs(1800), time).last, None);
     }
 

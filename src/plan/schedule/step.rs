@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::desired::Desired;
 use super::facts::{Call, Facts, Read};
+use super::pass::Pass;
 use crate::api::condition::Verdict;
 use crate::api::schedule_status::ScheduledUserStateStatus;
 use crate::plan::intent::Intent;
@@ -88,11 +89,14 @@ pub struct Commit {
 
 /// Decides. Pure.
 #[must_use]
-pub fn plan(_schedule: &Schedule<'_>, facts: &Facts, _policy: &Policy, _now: Timestamp) -> Step {
+pub fn plan(schedule: &Schedule<'_>, facts: &Facts, policy: &Policy, now: Timestamp) -> Step {
     if let Some(nonce) = &facts.armed
         && !facts.deliveries.contains_key(nonce)
     {
         return Step::Send(nonce.clone());
     }
-    Step::Idle { wake_at: None }
+    Pass::new(schedule, facts, policy, now).next()
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,12 +10,17 @@ pub enum Kind {
     Connection,
     /// `JumpCloudUserBatch`
     Batch,
+    /// `ScheduledUserState`
+    Schedule,
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Connection, Self::Batch, Self::Schedule];
+
     /// The kind whose definition is so called.
     pub fn named(name: &str) -> Self {
-        [Self::Connection, Self::Batch]
+        Self::ALL
             .into_iter()
             .find(|kind| kind.name() == name)
             .unwrap_or_else(|| panic!("{name} is a new kind: give it a base and cases here"))
@@ -26,6 +31,7 @@ impl Kind {
         match self {
             Self::Connection => "JumpCloudConnection",
             Self::Batch => "JumpCloudUserBatch",
+            Self::Schedule => "ScheduledUserState",
         }
     }
 
@@ -33,6 +39,7 @@ impl Kind {
         match self {
             Self::Connection => "jumpcloudconnections",
             Self::Batch => "jumpclouduserbatches",
+            Self::Schedule => "scheduleduserstates",
         }
     }
 
@@ -43,6 +50,11 @@ impl Kind {
                 json!({"auth": {"apiKey": {"secretKeyRef": {"name": "jumpcloud", "key": "api-key"}}}})
             }
             Self::Batch => json!({"users": [{"username": "ada", "email": "ada@example.com"}]}),
+            Self::Schedule => json!({
+                "users": [{"username": "ada"}],
+                "state": "Activated",
+                "startTime": "2027-01-04T09:00:00Z",
+            }),
         }
     }
 }

@@ -25,6 +25,14 @@ const SILENT: [&str; 12] = [
     "pattern",
 ];
 
+/// The form of `spec.timeZone`.
+const ZONE: &str = "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$";
+
+/// Whether a schema is that of `spec.startTime`, whose form is in rules.
+fn is_start(schema: &Value) -> bool {
+    schema["minLength"] == 19
+}
+
 /// A step from a value into it.
 #[derive(Clone)]
 enum Step {
@@ -154,6 +162,11 @@ fn at_limits(name: &str, schema: &Value) -> Vec<Value> {
             ("minimum" | "maximum", _) => values.push(json!(size)),
             ("enum", _) => values.extend(limit.as_array().into_iter().flatten().cloned()),
             ("maxLength", _) if schema.get("enum").is_some() || schema["format"] == "date-time" => {}
+            ("maxLength", _) if is_start(schema) => {
+                values.push(json!(format!("2027-01-04T09:00:00.{}Z", "0".repeat(size - 21))));
+            }
+            // No zone has so long a name.
+            ("maxLength", Some(ZONE)) => {}
             ("maxLength", Some(pattern)) => values.push(json!((forms(pattern).good)(size))),
             ("maxLength", None) => values.push(json!("a".repeat(size))),
             // A rule of ours is narrower; it has cases of its own.
@@ -199,6 +212,7 @@ fn sample(schema: &Value) -> Value {
         Some("boolean") => json!(true),
         Some("integer") => json!(7),
         Some("string") if schema["format"] == "date-time" => json!("2027-01-04T09:00:00Z"),
+        Some("string") if is_start(schema) => json!("2027-01-04T09:00:00Z"),
         Some("string") => {
             json!(schema["pattern"].as_str().map_or_else(|| "sample".to_owned(), |p| (forms(p).good)(16)))
         }
@@ -231,6 +245,13 @@ fn forms(pattern: &str) -> Forms {
         }
         "^[A-Za-z0-9-]+$" => {
             Forms { good: |n| "a1-B".chars().cycle().take(n).collect(), bad: &["a_b", "a b", "a\nb"] }
+        }
+        "^[A-Za-z0-9]+$" => Forms {
+            good: |n| "a1B".chars().cycle().take(n).collect(),
+            bad: &["a-b", "a b", "ada@example.com"],
+        },
+        ZONE => {
+            Forms { good: |_| "Europe/Berlin".to_owned(), bad: &["+01:00", "a b", "/UTC", "a//b", "a/", "7"] }
         }
         "^([0-9]+(h|m|s))+$" => Forms {
             good: |n| format!("{}1s", "0".repeat(n - 2)),
@@ -265,16 +286,32 @@ fn base(kind: Kind, path: &[Step]) -> Value {
     {
         spec["auth"] = json!({"serviceAccount": service_account()});
     }
+    if let (Kind::Schedule, [Step::Field(field), rest @ ..]) = (kind, path) {
+        match (field.as_str(), rest) {
+            // Somebody must be there, and be named in one way.
+            ("users", []) => spec["usersFromBatch"] = json!({"name": "sales"}),
+            ("users", [Step::Item, Step::Field(_)]) => spec["users"] = json!([{}]),
+            ("timeZone", _) => spec["startTime"] = json!("2027-01-04T09:00:00"),
+            ("activationEmails", [Step::Field(_)]) => spec["activationEmails"] = json!({"send": true}),
+            _ => {}
+        }
+    }
     spec
 }
 
-/// Credentials exclude each other, and there must be one: what a case leaves out is taken from the base.
+/// Credentials exclude each other, and there must be one, as there must be users: what a case leaves out is
+/// taken from the base.
 fn only_one(kind: Kind, spec: &mut Value) {
     if let Some(auth) = spec.get_mut("auth").and_then(Value::as_object_mut)
         && !auth.contains_key("apiKey")
         && !auth.contains_key("serviceAccount")
     {
         auth.insert("apiKey".to_owned(), kind.base()["auth"]["apiKey"].clone());
+    }
+    if let Some(spec) = spec.as_object_mut().filter(|_| kind == Kind::Schedule)
+        && !spec.contains_key("users")
+    {
+        spec.insert("users".to_owned(), kind.base()["users"].clone());
     }
 }
 

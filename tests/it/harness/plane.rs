@@ -20,6 +20,7 @@ pub fn plane() -> &'static ControlPlane {
             "--timeout=30s",
             "crd/jumpcloudconnections.jumpcloud-operator.dev",
             "crd/jumpclouduserbatches.jumpcloud-operator.dev",
+            "crd/scheduleduserstates.jumpcloud-operator.dev",
         ]));
         plane
     })

@@ -1,0 +1,199 @@
+//! What users need, done: in the draft, or as the next look, request or call.
+
+use std::collections::BTreeSet;
+
+use super::change::Change;
+use super::draft;
+use super::facts::{Key, Read};
+use super::intent::{MOST, intent};
+use super::need::Need;
+use super::pass::{Pass, Work};
+use crate::api::schedule_status::{origin, result};
+use crate::api::submission::{Operation, Phase, Recorded, Submission};
+use crate::plan::facts::{LOOK_UP, Slot};
+
+impl Pass<'_> {
+    /// Does what users need: into the draft, or as the next read, request or call.
+    pub(super) fn act(&mut self, change: Change, needs: Vec<(String, Need)>, work: &mut Work) {
+        let (mut posts, mut applies, mut states, mut unlisted) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (id, need) in needs {
+            match need {
+                Need::Nothing => {}
+                Need::Wait(until) => {
+                    work.later += usize::from(until.is_some());
+                    self.wakes.extend(until);
+                }
+                Need::Events => unlisted.push(id),
+                Need::State => states.push(id),
+                Need::Post => posts.push(id),
+                Need::Apply => applies.push(id),
+                Need::Adopt(event) => {
+                    draft::own(&mut self.status, change, &event, origin::ADOPTED, false);
+                    self.status.organization_id = self
+                        .status
+                        .organization_id
+                        .take()
+                        .or_else(|| self.connection().map(|connection| connection.organization.clone()));
+                    self.became_scheduled(&id);
+                }
+                Need::Reclaim(job) => {
+                    for entry in
+                        self.status.events.iter_mut().filter(|e| e.scheduled_job_id == job && e.id == id)
+                    {
+                        entry.superseded = None;
+                    }
+                    self.became_scheduled(&id);
+                }
+                Need::Vanished => {
+                    self.status.events.retain(|entry| entry.id != id || entry.superseded.is_some());
+                    posts.push(id);
+                }
+                Need::Yield => {
+                    for entry in
+                        self.status.events.iter_mut().filter(|e| e.superseded.is_none() && e.id == id)
+                    {
+                        entry.superseded = Some(change.superseded());
+                    }
+                }
+                Need::Call(call) => {
+                    work.ready += 1;
+                    if self.may_write() && !self.held() && self.is_ours() {
+                        work.call.get_or_insert(call);
+                    }
+                }
+            }
+        }
+        self.drop_made(change);
+        work.ready += posts.len() + applies.len() + unlisted.len();
+        if !states.is_empty() {
+            work.unseen = true;
+            // Who is scheduled stays so when its state cannot be read.
+            let open = |id: &&String| {
+                let user = self.status.users.iter().find(|user| user.id.as_ref() == Some(*id));
+                user.is_some_and(|user| matches!(user.result.as_str(), result::PENDING | result::HELD))
+            };
+            work.ready += states.iter().filter(open).count();
+            let keys = states.into_iter().map(Key::Id).take(LOOK_UP).collect();
+            work.read = self.ask(Read::Users(keys));
+            if work.read.is_some() {
+                return;
+            }
+        }
+        let (all, at_once) = if self.now < change.time {
+            (posts.iter().chain(&unlisted).cloned().collect::<Vec<_>>(), false)
+        } else {
+            (applies, true)
+        };
+        self.submit(change, (all, &unlisted), at_once, work);
+    }
+
+    fn became_scheduled(&mut self, id: &str) {
+        for user in draft::lines_of(&mut self.status, id) {
+            result::SCHEDULED.clone_into(&mut user.result);
+            (user.reason, user.message, user.unknown_sends, user.retry_time) = (None, None, None, None);
+        }
+    }
+
+    /// After the instant, events of users whose outcome is known are nothing to remember.
+    fn drop_made(&mut self, change: Change) {
+        if self.now < change.time {
+            return;
+        }
+        let open: BTreeSet<String> = self
+            .status
+            .users
+            .iter()
+            .filter(|user| {
+                matches!(user.result.as_str(), result::SCHEDULED | result::PENDING | result::CONFLICT)
+            })
+            .filter_map(|user| user.id.clone())
+            .collect();
+        self.status.events.retain(|entry| entry.superseded.is_some() || open.contains(&entry.id));
+    }
+
+    /// The next request, if one may go out now; or the look that it needs.
+    fn submit(
+        &mut self,
+        change: Change,
+        (all, unlisted): (Vec<String>, &[String]),
+        at_once: bool,
+        work: &mut Work,
+    ) {
+        if self.told {
+            return;
+        }
+        let (group, half) = self.group(change, all, at_once);
+        if group.is_empty() || !self.may_write() || self.held() {
+            return;
+        }
+        let Some(connection) = self.connection_or(work) else { return };
+        let most = usize::try_from(connection.max_batch_size).unwrap_or(MOST).clamp(1, MOST);
+        let group: Vec<String> = group.into_iter().take(most).collect();
+        let missing: Vec<String> = group.iter().filter(|id| unlisted.contains(id)).cloned().collect();
+        if !missing.is_empty() {
+            work.read = self.events(change, missing, work);
+            return;
+        }
+        if at_once {
+            match self.facts.slot {
+                None => {
+                    work.read = self.possible(Read::Slot);
+                    return;
+                }
+                Some(Slot::Taken { until }) => {
+                    self.wakes.push(until);
+                    return;
+                }
+                Some(Slot::Free) => {}
+            }
+        }
+        let organization = connection.organization;
+        let nonce = self.facts.fresh_nonce.as_str();
+        let intent =
+            intent(self.schedule, (nonce, &organization), change, (&group, at_once), self.policy, self.now);
+        if let Some(half) = half {
+            draft::dissolve(&mut self.status, &half);
+        }
+        for id in &group {
+            for user in draft::lines_of(&mut self.status, id) {
+                result::PENDING.clone_into(&mut user.result);
+                user.retry_time = None;
+            }
+        }
+        self.status.organization_id.get_or_insert(organization);
+        self.status.submissions.push(Recorded::Known(Box::new(intent.submission.clone())));
+        work.intent = Some(intent);
+    }
+
+    /// The users of the next request: those of a part of a refused one, or all others. Parts of whose users none
+    /// needs anything go.
+    fn group(&mut self, change: Change, all: Vec<String>, at_once: bool) -> (Vec<String>, Option<String>) {
+        let operation = if at_once { Operation::Update } else { Operation::Schedule };
+        let halves: Vec<Submission> = self
+            .status
+            .submissions
+            .iter()
+            .filter_map(Recorded::known)
+            .filter(|record| record.phase == Phase::Rejected)
+            .cloned()
+            .collect();
+        let mut first = None;
+        let mut in_halves: BTreeSet<String> = BTreeSet::new();
+        for half in halves {
+            let of_this = Change::asked(&half) == Some(change) && half.operation == operation;
+            let users: Vec<String> =
+                half.members.iter().filter(|id| of_this && all.contains(id)).cloned().collect();
+            if users.is_empty() {
+                draft::dissolve(&mut self.status, &half.nonce);
+                continue;
+            }
+            in_halves.extend(users.iter().cloned());
+            first.get_or_insert((users, half.nonce));
+        }
+        match first {
+            Some((users, nonce)) => (users, Some(nonce)),
+            None => (all, None),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Which events are cancelled, and when: only ids that this object has recorded, after everybody who needs
+//! another event has it, and after a listing has shown that nobody else's event would go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::change::{Change, kept_time, whole_minute};
+use super::facts::{Call, EventsLook, EventsWanted, Facts, Listed};
+use crate::api::schedule_status::{EventEntry, ScheduledUserStateStatus, origin};
+use crate::api::scheduled_user_state::DeletionPolicy;
+use crate::plan::facts::Repaired;
+
+/// What cancelling needs next.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cancelling {
+    /// A look at events that is missing.
+    pub look: Option<EventsWanted>,
+    /// An id to be deleted.
+    pub call: Option<Call>,
+    /// A call did not come to pass: it is made again.
+    pub again: bool,
+    /// Events that are still to be cancelled.
+    pub left: usize,
+}
+
+/// Whether an event is cancelled when it is not wanted any more.
+#[must_use]
+pub fn is_undone(entry: &EventEntry, policy: DeletionPolicy) -> bool {
+    entry.origin == origin::CREATED || policy == DeletionPolicy::CancelAll
+}
+
+/// Marks events as replaced that lead to what is declared and whose users are not `wanted`.
+pub fn mark_unwanted(status: &mut ScheduledUserStateStatus, wanted: &BTreeSet<String>) {
+    let Some(change) = Change::scheduled(status) else { return };
+    for entry in &mut status.events {
+        if entry.superseded.is_none() && !wanted.contains(&entry.id) {
+            entry.superseded = Some(change.superseded());
+        }
+    }
+}
+
+/// Drops replaced events whose time has come: there is nothing to be cancelled any more.
+pub fn drop_past(status: &mut ScheduledUserStateStatus, now: Timestamp) {
+    let passed: Vec<bool> = status
+        .events
+        .iter()
+        .map(|entry| {
+            entry.superseded.is_some() && Change::of(entry, status).is_none_or(|change| change.time <= now)
+        })
+        .collect();
+    let mut passed = passed.into_iter();
+    status.events.retain(|_| !passed.next().unwrap_or_default());
+}
+
+/// The jobs of a status, by id.
+fn jobs(status: &ScheduledUserStateStatus) -> BTreeMap<String, Vec<EventEntry>> {
+    let mut jobs: BTreeMap<String, Vec<EventEntry>> = BTreeMap::new();
+    for entry in &status.events {
+        jobs.entry(entry.scheduled_job_id.clone()).or_default().push(entry.clone());
+    }
+    jobs
+}
+
+/// Prepares jobs of which some users are to lose their event and others are not: these get an event of their own
+/// first. A look that is missing is handed back.
+///
+/// `again` says that jobs which could not be cancelled before are looked at once more.
+pub fn split_shared(
+    status: &mut ScheduledUserStateStatus,
+    facts: &Facts,
+    policy: DeletionPolicy,
+    again: bool,
+) -> Option<EventsWanted> {
+    for (job, rows) in jobs(status) {
+        let leaving = rows.iter().any(|row| row.superseded.is_some() && is_undone(row, policy));
+        let staying = rows.iter().any(|row| row.superseded.is_none());
+        if !(leaving && staying) || is_given_up(&rows, again) {
+            continue;
+        }
+        match verdict(&job, &rows, status, facts, policy) {
+            Verdict::Look(wanted) => return Some(wanted),
+            Verdict::Shared => share(status, &job),
+            Verdict::Gone => status.events.retain(|entry| entry.scheduled_job_id != job),
+            Verdict::Ours => {
+                let change = Change::scheduled(status);
+                for entry in status.events.iter_mut().filter(|entry| entry.scheduled_job_id == job) {
+                    entry.shared = false;
+                    if let (None, Some(change)) = (&entry.superseded, change) {
+                        entry.superseded = Some(change.superseded());
+                    }
+                }
+            }
+        }
+    }
+    None
+}
+
+/// What comes next for events that are replaced. `is_replaced` says of a user whether it has another event, or
+/// needs none. With `may_write` unset nothing is called.
+pub fn cancel(
+    status: &mut ScheduledUserStateStatus,
+    facts: &Facts,
+    policy: DeletionPolicy,
+    is_replaced: impl Fn(&str, &ScheduledUserStateStatus) -> bool,
+    (again, may_write): (bool, bool),
+) -> Cancelling {
+    let mut next = Cancelling::default();
+    for (job, rows) in jobs(status) {
+        let leaving = rows.iter().filter(|row| row.superseded.is_some() && is_undone(row, policy)).count();
+        if leaving == 0 || rows.iter().any(|row| row.superseded.is_none()) || is_given_up(&rows, again) {
+            continue;
+        }
+        if !rows.iter().all(|row| is_replaced(&row.id, status)) {
+            next.left += leaving;
+            continue;
+        }
+        match facts.called.get(&Call::Cancel { job_id: job.clone() }) {
+            Some(Repaired::Done) => {
+                status.events.retain(|entry| entry.scheduled_job_id != job);
+                continue;
+            }
+            Some(Repaired::Refused { .. } | Repaired::NotNow | Repaired::Unknown) => {
+                next.left += leaving;
+                next.again = true;
+                continue;
+            }
+            None => {}
+        }
+        match verdict(&job, &rows, status, facts, policy) {
+            Verdict::Look(wanted) => {
+                next.left += leaving;
+                next.look.get_or_insert(wanted);
+            }
+            Verdict::Shared => share(status, &job),
+            Verdict::Gone => status.events.retain(|entry| entry.scheduled_job_id != job),
+            Verdict::Ours => {
+                next.left += leaving;
+                if may_write {
+                    next.call.get_or_insert(Call::Cancel { job_id: job });
+                }
+            }
+        }
+    }
+    next
+}
+
+/// Whether it was seen that these cannot be cancelled.
+fn is_given_up(rows: &[EventEntry], again: bool) -> bool {
+    !again && rows.iter().any(|row| row.shared)
+}
+
+fn share(status: &mut ScheduledUserStateStatus, job: &str) {
+    for entry in status.events.iter_mut().filter(|entry| entry.scheduled_job_id == job) {
+        entry.shared = entry.superseded.is_some();
+    }
+}
+
+/// What a listing says of a job.
+enum Verdict {
+    /// Nothing yet.
+    Look(EventsWanted),
+    /// Every event of it is ours and is what the record says.
+    Ours,
+    /// None of its events is there any more.
+    Gone,
+    /// Somebody else's event would go with it.
+    Shared,
+}
+
+fn verdict(
+    job: &str,
+    rows: &[EventEntry],
+    status: &ScheduledUserStateStatus,
+    facts: &Facts,
+    policy: DeletionPolicy,
+) -> Verdict {
+    let Some(change) = rows.iter().find_map(|row| Change::of(row, status)) else {
+        // Nobody can tell when it is due: a forged record, or a broken one.
+        return Verdict::Shared;
+    };
+    let users: BTreeSet<String> = rows.iter().map(|row| row.id.clone()).collect();
+    // Users of a request of ours share an id among themselves; of others' requests only a whole listing tells.
+    let all_created = rows.iter().all(|row| row.origin == origin::CREATED);
+    let proves = |look: &&EventsLook| look.whole || users.iter().all(|user| look.knows(user));
+    let Some(look) = facts.events.get(&change.time).filter(proves) else {
+        let users = users.into_iter().collect();
+        return Verdict::Look(EventsWanted { time: change.time, state: change.state, users, whole: true });
+    };
+    let listed: Vec<&Listed> = look.rows.iter().filter(|row| row.job_id == job).collect();
+    if listed.is_empty() {
+        return Verdict::Gone;
+    }
+    let undone = rows.iter().all(|row| row.superseded.is_none() || is_undone(row, policy));
+    let ours = listed.iter().all(|event| {
+        rows.iter().any(|row| {
+            let Some(change) = Change::of(row, status) else { return false };
+            row.id == event.user_id
+                && (change.is_of(event, kept_time(row))
+                    || change.is_of(event, Some(whole_minute(change.time))))
+        })
+    });
+    if ours && undone && (look.whole || all_created) { Verdict::Ours } else { Verdict::Shared }
+}

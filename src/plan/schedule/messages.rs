@@ -1,0 +1,139 @@
+//! Texts that people read about schedules. Constant in wording, without anything that changes by itself, so
+//! that repeating a decision writes nothing; no e-mail address in any of them.
+
+use super::change::Change;
+use crate::api::scheduled_user_state::MissedPolicy;
+use crate::plan::claims::Holder;
+
+/// A user that was not scheduled before startTime.
+#[must_use]
+pub fn missed(change: Change, policy: MissedPolicy) -> String {
+    let what = format!("startTime {} had passed and the user is not {}", change.time, change.state.as_str());
+    match policy {
+        MissedPolicy::Fail => format!("{what}; set a later startTime, or missedPolicy: ApplyNow"),
+        MissedPolicy::ApplyNow => format!("{what}; startingDeadline is over: set a later startTime"),
+        MissedPolicy::Skip => format!("{what}; skipped, as missedPolicy says"),
+    }
+}
+
+/// A user that is not in the state when the grace period has ended.
+#[must_use]
+pub fn not_reached(live: Option<&str>) -> String {
+    // JumpCloud's word may be anything.
+    let known = ["STAGED", "ACTIVATED", "SUSPENDED"]
+        .into_iter()
+        .find(|word| live.is_some_and(|live| live.eq_ignore_ascii_case(word)));
+    format!(
+        "the user is {} in JumpCloud after the change was due; look at it there, then set annotation \
+         jumpcloud-operator.dev/requested-at to have it looked at again",
+        known.unwrap_or("in another state")
+    )
+}
+
+/// The connection protects the user.
+#[must_use]
+pub fn protected() -> String {
+    "the connection's protectedUsers protect the user; take it off this list or off the connection's"
+        .to_owned()
+}
+
+/// Another object schedules the same change.
+#[must_use]
+pub fn scheduled_elsewhere(holder: &Holder) -> String {
+    let holder = match holder {
+        Holder::Neighbour(name) => name.clone(),
+        Holder::Stranger => "an object in another namespace".to_owned(),
+    };
+    format!("the same change is scheduled by {holder}; take the user off one of the two")
+}
+
+/// An event was removed by somebody else.
+#[must_use]
+pub fn removed_elsewhere() -> String {
+    "the event was removed in JumpCloud, scheduled again".to_owned()
+}
+
+/// The other state is scheduled for the same instant.
+#[must_use]
+pub fn contradicted() -> String {
+    "the other state is scheduled for the same time by an event that is not this object's; which of the two \
+     JumpCloud makes is not known: remove one of them"
+        .to_owned()
+}
+
+/// Two requests without an answer, and no event.
+pub const SUBMISSION_UNKNOWN: &str = "two requests for this change got no answer and no event appeared; check \
+    JumpCloud, then set annotation jumpcloud-operator.dev/retry-failed";
+
+/// One request without an answer, and no event.
+pub const UNKNOWN_ONCE: &str = "a request for this change got no answer and no event appeared; sent again";
+
+/// A guard holds users back.
+#[must_use]
+pub fn guard_tripped(limit: usize, users: usize) -> String {
+    format!(
+        "guards.maxUsers is {limit}, the object names {users} users; raise it, or take users off the list"
+    )
+}
+
+/// The batch does not exist.
+#[must_use]
+pub fn batch_missing(name: &str) -> String {
+    format!("JumpCloudUserBatch {name} does not exist; create it, or correct usersFromBatch")
+}
+
+/// The batch has users without a result.
+#[must_use]
+pub fn batch_awaited(name: &str, awaiting: usize) -> String {
+    format!(
+        "{awaiting} users of JumpCloudUserBatch {name} have no result yet; their change is scheduled afterwards"
+    )
+}
+
+/// The batch is of another organisation.
+#[must_use]
+pub fn batch_elsewhere(name: &str) -> String {
+    format!(
+        "the users of JumpCloudUserBatch {name} are in another organisation; use the connection that it uses"
+    )
+}
+
+/// Events of a deleted object wait to be cancelled.
+#[must_use]
+pub fn deleting(events: usize, why: &str) -> String {
+    let events = match events {
+        1 => "1 scheduled change waits".to_owned(),
+        n => format!("{n} scheduled changes wait"),
+    };
+    format!("{events} to be cancelled before the object goes: {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::scheduled_user_state::ScheduledState;
+
+    #[test]
+    fn messages_say_what_to_do() {
+        let change =
+            Change { state: ScheduledState::Suspended, time: "2027-01-04T08:00:00Z".parse().unwrap() };
+        for (text, advice) in [
+            (missed(change, MissedPolicy::Fail), "set a later startTime"),
+            (missed(change, MissedPolicy::ApplyNow), "startingDeadline"),
+            (not_reached(Some("ACTIVATED")), "is ACTIVATED"),
+            (not_reached(Some("<b>")), "another state"),
+            (protected(), "protectedUsers"),
+            (scheduled_elsewhere(&Holder::Stranger), "take the user off"),
+            (contradicted(), "remove one"),
+            (SUBMISSION_UNKNOWN.to_owned(), "retry-failed"),
+            (guard_tripped(50, 60), "raise it"),
+            (batch_missing("sales"), "create it"),
+            (batch_awaited("sales", 2), "afterwards"),
+            (batch_elsewhere("sales"), "use the connection"),
+            (deleting(1, "the connection is paused"), "1 scheduled change waits"),
+        ] {
+            assert!(text.contains(advice), "{text}");
+            assert!(!text.contains("  "), "{text}");
+        }
+    }
+}

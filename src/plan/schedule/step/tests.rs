@@ -1,0 +1,371 @@
+//! The course of whole passes against a small JumpCloud that does what it is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::FINALIZER;
+use crate::api::scheduled_user_state::ScheduledUserStateSpec;
+use crate::api::submission::{AcceptedEvent, Operation, Phase, Recorded};
+use crate::plan::facts::{Connection, ConnectionFact, Outcome, Repaired, Slot};
+use crate::plan::policy::after;
+use crate::plan::schedule::change::Change;
+use crate::plan::schedule::desired::desired;
+use crate::plan::schedule::facts::{Key, Listed, Notes, Person, Read};
+
+/// Everything that is not the planner.
+struct World {
+    now: Timestamp,
+    spec: ScheduledUserStateSpec,
+    generation: i64,
+    status: ScheduledUserStateStatus,
+    finalizers: Vec<&'static str>,
+    deleting: bool,
+    /// Username, id, state.
+    users: BTreeMap<String, (String, String)>,
+    events: Vec<Listed>,
+    notes: Notes,
+    log: Vec<String>,
+    nonces: u32,
+    shared: bool,
+}
+
+impl World {
+    fn new(spec: Value, users: &[&str]) -> Self {
+        let now: Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
+        let user = |name: &&str| ((*name).to_owned(), (format!("id{name}"), "STAGED".to_owned()));
+        Self {
+            now,
+            spec: serde_json::from_value(spec).unwrap(),
+            generation: 1,
+            status: ScheduledUserStateStatus::default(),
+            finalizers: Vec::new(),
+            deleting: false,
+            users: users.iter().map(user).collect(),
+            events: Vec::new(),
+            notes: Notes { since: now, ..Notes::default() },
+            log: Vec::new(),
+            nonces: 0,
+            shared: true,
+        }
+    }
+
+    fn edit(&mut self, change: impl FnOnce(&mut ScheduledUserStateSpec)) {
+        change(&mut self.spec);
+        self.generation += 1;
+    }
+
+    fn nonce(&mut self) -> String {
+        self.nonces += 1;
+        format!("n{}", self.nonces)
+    }
+
+    /// JumpCloud's clock goes on.
+    fn until(&mut self, time: &str) {
+        self.now = time.parse().unwrap();
+        let now = self.now;
+        let (due, rest): (Vec<_>, Vec<_>) =
+            self.events.drain(..).partition(|event| event.time.is_some_and(|time| time <= now));
+        self.events = rest;
+        for event in due {
+            for user in self.users.values_mut().filter(|user| user.0 == event.user_id) {
+                event.state.unwrap().word().clone_into(&mut user.1);
+            }
+        }
+    }
+
+    /// One pass; returns when it wants to be called again.
+    fn pass(&mut self) -> Option<Timestamp> {
+        let desired = desired(&self.spec, 1000);
+        let nonce = self.nonce();
+        let mut facts = Facts::begin(self.notes.clone(), nonce);
+        for _ in 0..500 {
+            let status = self.status.clone();
+            let schedule = Schedule {
+                name: "team/change".to_owned(),
+                uid: "uid".to_owned(),
+                generation: self.generation,
+                requested_at: None,
+                retry_failed: None,
+                resolve: None,
+                deleting: self.deleting,
+                has_finalizer: self.finalizers.contains(&FINALIZER),
+                desired: &desired,
+                status: &status,
+            };
+            match plan(&schedule, &facts, &Policy::default(), self.now) {
+                Step::Read(read) => self.read(read, &mut facts),
+                Step::Commit(commit) => {
+                    let armed = commit.intent.map(|intent| intent.submission.nonce);
+                    self.log.push(if armed.is_some() { "intent" } else { "commit" }.to_owned());
+                    assert_ne!(self.status, commit.status, "a write that changes nothing");
+                    self.status = commit.status;
+                    let fresh = self.nonce();
+                    facts.committed(armed, fresh);
+                }
+                Step::Send(nonce) => {
+                    self.send(&nonce);
+                    facts.armed = None;
+                    facts.deliveries.insert(nonce, Outcome::Accepted);
+                }
+                Step::Call(call) => {
+                    self.log.push(format!("{call:?}"));
+                    match &call {
+                        super::super::facts::Call::Cancel { job_id } => {
+                            self.events.retain(|event| event.job_id != *job_id);
+                        }
+                        super::super::facts::Call::SetState { id, state } => {
+                            for user in self.users.values_mut().filter(|user| user.0 == *id) {
+                                state.word().clone_into(&mut user.1);
+                            }
+                        }
+                        super::super::facts::Call::Activate { .. } => unreachable!("no mail in these tests"),
+                    }
+                    facts.called(call, Repaired::Done);
+                }
+                Step::Finalizer(finalizer) => {
+                    self.log.push(format!("{finalizer:?}"));
+                    match finalizer {
+                        Finalizer::Add => self.finalizers.push(FINALIZER),
+                        Finalizer::Remove | Finalizer::Abandon { .. } => self.finalizers.clear(),
+                    }
+                }
+                Step::Idle { wake_at } => {
+                    self.notes = facts.notes;
+                    return wake_at;
+                }
+            }
+        }
+        panic!("no end: {:#?}", self.log);
+    }
+
+    fn read(&mut self, read: Read, facts: &mut Facts) {
+        match read {
+            Read::Connection => {
+                facts.connection = Some(ConnectionFact::Ready(Connection {
+                    organization: "org".to_owned(),
+                    paused: false,
+                    max_batch_size: 800,
+                }));
+            }
+            Read::Slot => facts.slot = Some(Slot::Free),
+            Read::Users(keys) => {
+                self.log.push(format!("search {}", keys.len()));
+                let person = |(name, (id, state)): (&String, &(String, String))| Person {
+                    id: id.clone(),
+                    username: name.clone(),
+                    state: Some(state.clone()),
+                };
+                let found = keys.into_iter().map(|key| {
+                    let found = self.users.iter().map(person).find(|person| match &key {
+                        Key::Id(id) => person.id == *id,
+                        Key::Username(name) => person.username == *name,
+                        Key::Email(_) => false,
+                    });
+                    (key, found)
+                });
+                facts.looked_up(found.collect(), self.now);
+            }
+            Read::Events(wanted) => {
+                self.log.push("list".to_owned());
+                let rows =
+                    self.events.iter().filter(|event| event.time == Some(wanted.time)).cloned().collect();
+                facts.listed(wanted.time, rows, true, BTreeSet::new(), self.now);
+            }
+            Read::Batch(_) | Read::Job { .. } => panic!("not in these tests: {read:?}"),
+        }
+    }
+
+    fn send(&mut self, nonce: &str) {
+        self.log.push("post".to_owned());
+        let (shared, job) = (self.shared, format!("job-{nonce}"));
+        let record = self.status.submissions.iter_mut().find(|record| record.nonce() == Some(nonce)).unwrap();
+        let Recorded::Known(record) = record else { panic!("foreign") };
+        assert_eq!(record.operation, Operation::Schedule);
+        let change = Change::asked(record).unwrap();
+        for id in &record.members {
+            let job_id = if shared { job.clone() } else { format!("{job}-{id}") };
+            record.events.push(AcceptedEvent {
+                id: id.clone(),
+                scheduled_job_id: job_id.clone(),
+                time: None,
+            });
+            self.events.push(Listed {
+                job_id,
+                user_id: id.clone(),
+                state: Some(change.state),
+                time: Some(change.time),
+            });
+        }
+        record.phase = Phase::Accepted;
+        record.accept_time = Some(self.now);
+    }
+
+    fn reason(&self) -> &str {
+        &self.status.conditions[0].reason
+    }
+
+    fn listed(&self) -> Vec<(String, String)> {
+        let mut rows: Vec<_> = self
+            .events
+            .iter()
+            .map(|event| (event.user_id.clone(), event.time.unwrap().to_string()))
+            .collect();
+        rows.sort();
+        rows
+    }
+
+    fn took(&mut self) -> String {
+        std::mem::take(&mut self.log).join(", ")
+    }
+}
+
+const TIME: &str = "2027-01-04T08:00:00Z";
+
+fn spec(names: &[&str]) -> Value {
+    let users: Vec<_> = names.iter().map(|name| json!({"username": name})).collect();
+    json!({"users": users, "state": "Suspended", "startTime": TIME, "guards": {"maxUsers": 500}})
+}
+
+#[test]
+fn from_the_manifest_to_the_outcome() {
+    let mut world = World::new(spec(&["ada", "bob", "nobody"]), &["ada", "bob"]);
+    let wake = world.pass().unwrap();
+    assert_eq!(world.took(), "search 3, list, Add, intent, post, commit");
+    assert_eq!(world.reason(), "PartiallyFailed", "nobody does not exist");
+    world.edit(|spec| drop(spec.users.pop()));
+    world.pass();
+    assert_eq!((world.took().as_str(), world.reason()), ("commit", "Scheduled"));
+    assert!(wake.duration_since(world.now).as_secs() <= 24 * 3600);
+    assert_eq!(world.pass(), Some(wake));
+    assert_eq!(world.took(), "", "at rest");
+    // The looks before the instant.
+    let mut looks = Vec::new();
+    let mut next = Some(wake);
+    while let Some(at) = next.filter(|at| at.to_string().as_str() < TIME) {
+        world.until(&at.to_string());
+        next = world.pass();
+        looks.push(world.took());
+    }
+    assert_eq!(looks, ["list"; 5]);
+    world.until("2027-01-04T08:01:00Z");
+    world.pass();
+    assert_eq!(world.took(), "search 2, commit, Remove");
+    assert_eq!(world.reason(), "Executed");
+    assert!(world.status.conditions.iter().any(|c| c.type_ == "Executed" && c.status == "True"));
+    assert!(world.status.events.is_empty());
+    assert_eq!(world.pass(), None, "nothing is left to look at");
+}
+
+#[test]
+fn three_requests_for_many_users() {
+    let names: Vec<String> = (0..250).map(|n| format!("u{n:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut world = World::new(spec(&names), &names);
+    world.pass();
+    assert_eq!(
+        world.took(),
+        "search 100, search 100, search 50, list, Add, intent, post, list, intent, post, list, intent, post, commit"
+    );
+    assert_eq!(world.reason(), "Scheduled");
+    assert_eq!(world.events.len(), 250);
+}
+
+#[test]
+fn edits_make_before_they_cancel() {
+    for shared in [true, false] {
+        let mut world = World::new(spec(&["ada", "bob", "cy"]), &["ada", "bob", "cy", "dee"]);
+        world.shared = shared;
+        world.pass();
+        world.took();
+        // Another date.
+        world.edit(|spec| spec.start_time = "2027-01-05T08:00:00Z".to_owned());
+        world.pass();
+        let log = world.took();
+        assert!(log.find("post").unwrap() < log.find("Cancel").unwrap(), "{log}");
+        assert_eq!(world.listed().len(), 3, "{log}");
+        assert!(world.listed().iter().all(|(_, time)| time == "2027-01-05T08:00:00Z"));
+        assert_eq!(world.status.events.len(), 3);
+        // One off, one more.
+        world.edit(|spec| {
+            spec.users.remove(0);
+            spec.users.push(serde_json::from_value(json!({"username": "dee"})).unwrap());
+        });
+        world.pass();
+        let log = world.took();
+        let users: Vec<_> = world.listed().into_iter().map(|(user, _)| user).collect();
+        assert_eq!(users, ["idbob", "idcy", "iddee"], "{log}");
+        assert_eq!(world.reason(), "Scheduled", "{log}");
+        assert_eq!(world.status.events.len(), 3);
+        // Paused, and not.
+        world.edit(|spec| spec.paused = true);
+        world.pass();
+        let log = world.took();
+        assert_eq!(world.listed(), [], "{log}");
+        assert_eq!(world.reason(), "Paused");
+        assert!(log.ends_with("Remove"), "{log}");
+        world.edit(|spec| spec.paused = false);
+        world.pass();
+        world.took();
+        assert_eq!(world.listed().len(), 3);
+        // Gone.
+        world.deleting = true;
+        world.pass();
+        let log = world.took();
+        assert_eq!(world.listed(), [], "{log}");
+        assert!(world.finalizers.is_empty());
+    }
+}
+
+#[test]
+fn an_event_that_vanished_is_back_and_others_stay() {
+    let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob"]);
+    let foreign = |user: &str, state, time: &str| Listed {
+        job_id: format!("foreign-{user}"),
+        user_id: user.to_owned(),
+        state: Some(state),
+        time: Some(time.parse().unwrap()),
+    };
+    use crate::api::scheduled_user_state::ScheduledState::{Activated, Suspended};
+    world.events.push(foreign("idada", Suspended, TIME));
+    world.events.push(foreign("idbob", Activated, TIME));
+    world.pass();
+    let origins: Vec<_> = world.status.events.iter().map(|e| e.origin.as_str()).collect();
+    assert_eq!(origins, ["Adopted", "Created"]);
+    world.until("2027-01-04T07:00:00Z");
+    world.events.retain(|event| event.user_id != "idbob" || event.state == Some(Activated));
+    world.took();
+    world.pass();
+    assert_eq!(world.events.len(), 3, "{} {:#?}", world.took(), world.status);
+    world.until("2027-01-04T07:55:00Z");
+    world.pass();
+    let conflicting = world.status.conditions.iter().find(|c| c.type_ == "Conflicting").unwrap();
+    assert!(conflicting.message.contains("bob"), "{}", conflicting.message);
+    assert_eq!(world.reason(), "Scheduled");
+    world.deleting = true;
+    world.pass();
+    let left: Vec<_> = world.events.iter().map(|event| event.job_id.as_str()).collect();
+    assert_eq!(left, ["foreign-idada", "foreign-idbob"]);
+}
+
+#[test]
+fn what_was_missed_is_said_and_nothing_is_sent() {
+    for (policy, reason) in [("Fail", "Missed"), ("ApplyNow", "Missed"), ("Skip", "Succeeded")] {
+        let mut value = spec(&["ada", "bob"]);
+        value["startTime"] = json!("2026-12-01T00:00:00Z");
+        value["missedPolicy"] = json!(policy);
+        let mut world = World::new(value, &["ada", "bob"]);
+        world.users.get_mut("bob").unwrap().1 = "SUSPENDED".to_owned();
+        world.pass();
+        let results: Vec<_> = world.status.users.iter().map(|user| user.result.as_str()).collect();
+        assert_eq!(results, ["Missed", "Executed"], "{policy}");
+        assert_eq!(world.reason(), reason);
+        assert!(!world.took().contains("post"));
+        assert_eq!(world.pass(), None);
+        world.notes =
+            Notes { since: after(world.now, std::time::Duration::from_secs(9)), ..Notes::default() };
+        world.pass();
+        assert_eq!(world.took(), "", "also after a restart");
+    }
+}

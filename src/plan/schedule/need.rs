@@ -329,6 +329,11 @@ impl Circumstances<'_> {
         look.rows.iter().any(|row| row.user_id == entry.id && row.job_id == entry.scheduled_job_id)
     }
 
+    /// Whether an older object has an event for this change of the user.
+    fn gives_way(&self, id: &str) -> bool {
+        self.facts.claims.rivals.get(id).is_some_and(|rival| rival.older && rival.holds)
+    }
+
     /// Whether events that were to be cancelled may stay as they are: nobody of them is to lose it, and
     /// nobody has another one.
     fn may_stay(&self, job_id: &str) -> bool {
@@ -338,6 +343,7 @@ impl Circumstances<'_> {
                 && Change::of(entry, self.status) == Some(self.change)
                 && self.wanted.contains(&entry.id)
                 && self.current(&entry.id).is_none()
+                && !self.gives_way(&entry.id)
         })
     }
 }

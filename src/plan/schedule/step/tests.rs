@@ -8,11 +8,12 @@ use super::*;
 use crate::api::FINALIZER;
 use crate::api::scheduled_user_state::ScheduledUserStateSpec;
 use crate::api::submission::{AcceptedEvent, Operation, Phase, Recorded};
+use crate::plan::claims::Holder;
 use crate::plan::facts::{Connection, ConnectionFact, Outcome, Repaired, Slot};
 use crate::plan::policy::after;
 use crate::plan::schedule::change::Change;
 use crate::plan::schedule::desired::desired;
-use crate::plan::schedule::facts::{Key, Listed, Notes, Person, Read};
+use crate::plan::schedule::facts::{Claims, Key, Listed, Notes, Person, Read, Rival};
 
 /// Everything that is not the planner.
 struct World {
@@ -29,6 +30,7 @@ struct World {
     log: Vec<String>,
     nonces: u32,
     shared: bool,
+    claims: Claims,
 }
 
 impl World {
@@ -48,6 +50,7 @@ impl World {
             log: Vec::new(),
             nonces: 0,
             shared: true,
+            claims: Claims::default(),
         }
     }
 
@@ -80,6 +83,7 @@ impl World {
         let desired = desired(&self.spec, 1000);
         let nonce = self.nonce();
         let mut facts = Facts::begin(self.notes.clone(), nonce);
+        facts.claims = self.claims.clone();
         for _ in 0..500 {
             let status = self.status.clone();
             let schedule = Schedule {
@@ -368,4 +372,23 @@ fn what_was_missed_is_said_and_nothing_is_sent() {
         world.pass();
         assert_eq!(world.took(), "", "also after a restart");
     }
+}
+
+#[test]
+fn who_gives_way_takes_nobody_along() {
+    let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob"]);
+    world.pass();
+    world.took();
+    // An older object has an event for one of two users under one id.
+    let rival = Rival { holder: Holder::Stranger, older: true, holds: true };
+    world.claims.rivals.insert("idada".to_owned(), rival);
+    world.pass();
+    let log = world.took();
+    assert!(log.find("post").unwrap() < log.find("Cancel").unwrap(), "{log}");
+    let users: Vec<_> = world.listed().into_iter().map(|(user, _)| user).collect();
+    assert_eq!(users, ["idbob"], "{log}");
+    let results: Vec<_> = world.status.users.iter().map(|user| user.result.as_str()).collect();
+    assert_eq!(results, ["Conflict", "Scheduled"]);
+    world.pass();
+    assert_eq!(world.took(), "", "at rest");
 }

@@ -141,13 +141,14 @@ impl Circumstances<'_> {
         }
         let Some(look) = look else { return Need::Events };
         let kept = self.kept();
+        // JumpCloud may have cut the seconds off: what could be a request of ours is as good as equal.
         let mut equal: Vec<&Listed> = look
             .rows
             .iter()
-            .filter(|row| row.user_id == id && self.change.is_of(row, kept))
+            .filter(|row| row.user_id == id && (self.change.is_of(row, kept) || self.change.may_be(row)))
             .filter(|row| !self.facts.claims.recorded.contains(&(row.job_id.clone(), row.user_id.clone())))
             .collect();
-        equal.sort();
+        equal.sort_by_key(|row| (!self.change.is_of(row, kept), *row));
         for row in equal {
             let ours = self.status.events.iter().any(|e| e.id == id && e.scheduled_job_id == row.job_id);
             if !ours {

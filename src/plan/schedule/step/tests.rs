@@ -173,8 +173,11 @@ impl World {
             }
             Read::Events(wanted) => {
                 self.log.push("list".to_owned());
-                let rows =
-                    self.events.iter().filter(|event| event.time == Some(wanted.time)).cloned().collect();
+                let around = |event: &&Listed| {
+                    let away = event.time.unwrap().duration_since(wanted.time).as_secs();
+                    away.abs() < 60
+                };
+                let rows = self.events.iter().filter(around).cloned().collect();
                 facts.listed(wanted.time, rows, true, BTreeSet::new(), self.now);
             }
             Read::Batch(_) | Read::Job { .. } => panic!("not in these tests: {read:?}"),
@@ -391,4 +394,25 @@ fn who_gives_way_takes_nobody_along() {
     assert_eq!(results, ["Conflict", "Scheduled"]);
     world.pass();
     assert_eq!(world.took(), "", "at rest");
+}
+
+#[test]
+fn an_event_without_its_seconds_is_taken_over() {
+    let mut value = spec(&["ada"]);
+    value["startTime"] = json!("2027-01-04T08:00:30Z");
+    let mut world = World::new(value, &["ada"]);
+    let state = Some(crate::api::scheduled_user_state::ScheduledState::Suspended);
+    let event = |job: &str, time: &str| Listed {
+        job_id: job.to_owned(),
+        user_id: "idada".to_owned(),
+        state,
+        time: Some(time.parse().unwrap()),
+    };
+    world.events.push(event("other", "2027-01-04T08:00:10Z"));
+    world.events.push(event("cut", TIME));
+    world.pass();
+    assert!(!world.took().contains("post"));
+    let taken = &world.status.events[0];
+    assert_eq!((taken.scheduled_job_id.as_str(), taken.origin.as_str()), ("cut", "Adopted"));
+    assert_eq!(taken.time.as_deref(), Some(TIME));
 }

@@ -146,7 +146,9 @@ impl<'a> Pass<'a> {
         let again = self.urgent || looks.due(self.looked(change));
         let mut lines =
             lines(&self.schedule.desired.rows, members.as_ref(), &self.status.users, &self.schedule.uid);
-        if let Some(read) = self.resolve(&mut lines, again, &mut work) {
+        let looked_for = self.looked(change).max(self.facts.searched_before().unwrap_or(Timestamp::MIN));
+        let anew = self.urgent || looks.due(looked_for);
+        if let Some(read) = self.resolve(&mut lines, anew, &mut work) {
             return Work { read: Some(read), ..work };
         }
         let wanted = self.wanted(&lines);

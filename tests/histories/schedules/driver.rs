@@ -178,7 +178,7 @@ impl World {
             (Read::Users(_), Reply::Users(found)) => {
                 memory.trouble = None;
                 pass.facts.looked_up(found, now);
-                memory.seen = pass.facts.notes.seen;
+                (memory.seen, memory.searched) = (pass.facts.notes.seen, pass.facts.notes.searched);
             }
             (Read::Events(wanted), Reply::Events(mut rows, whole)) => {
                 memory.trouble = None;
@@ -392,6 +392,7 @@ impl World {
         self.trace(|| format!("process {} rests {:?}", who.process, wake.map(|at| (at - now) / 1000)));
         let about = &mut self.processes[who.process].about[who.place];
         if self.mutant == Some(Mutant::LookOften) {
+            about.memory.searched = Some(Timestamp::MIN);
             (about.memory.listed, about.memory.seen) = (Some(Timestamp::MIN), Some(Timestamp::MIN));
             about.memory.since = Some(Timestamp::MIN);
         }

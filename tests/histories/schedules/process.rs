@@ -61,6 +61,8 @@ pub struct Memory {
     pub listed: Option<Timestamp>,
     /// When states were last read.
     pub seen: Option<Timestamp>,
+    /// When users were last looked for.
+    pub searched: Option<Timestamp>,
     /// When the first pass was made.
     pub since: Option<Timestamp>,
     /// When it was first seen that the object is being deleted.
@@ -127,7 +129,8 @@ impl Memory {
             *self = Self { uid: object.uid, ..Self::default() };
         }
         let since = *self.since.get_or_insert(clock);
-        Notes { listed: self.listed, seen: self.seen, since, ..Notes::default() }
+        let Self { listed, seen, searched, .. } = *self;
+        Notes { listed, seen, searched, since, ..Notes::default() }
     }
 
     /// Brings the notes of a pass up to date.

@@ -416,3 +416,19 @@ fn an_event_without_its_seconds_is_taken_over() {
     assert_eq!((taken.scheduled_job_id.as_str(), taken.origin.as_str()), ("cut", "Adopted"));
     assert_eq!(taken.time.as_deref(), Some(TIME));
 }
+
+#[test]
+fn who_does_not_exist_is_looked_for_once_a_look() {
+    let mut world = World::new(spec(&["nobody"]), &[]);
+    let wake = world.pass().unwrap();
+    assert_eq!(world.took(), "search 1, commit");
+    world.until(&wake.to_string());
+    world.pass();
+    assert_eq!(world.took(), "search 1");
+    world.pass();
+    assert_eq!(world.took(), "", "the look was made");
+    world.users.insert("nobody".to_owned(), ("idnobody".to_owned(), "STAGED".to_owned()));
+    world.until("2027-01-04T07:00:00Z");
+    world.pass();
+    assert!(world.took().contains("post"));
+}

@@ -38,7 +38,7 @@ pub enum Need {
     Adopt(Listed),
     /// The event that it has, and that was to be cancelled, stays.
     Reclaim(String),
-    /// The event that it has is gone.
+    /// The event that it has is gone. So may the user be, who is looked at before anything is sent.
     Vanished,
     /// The event that it has gives way to another object's.
     Yield,
@@ -105,7 +105,7 @@ impl Circumstances<'_> {
             if self.again && look.is_some_and(|look| !Self::lists(look, entry)) {
                 match self.early(id) {
                     Some(true) => {}
-                    Some(false) => return self.vanished(line),
+                    Some(false) => return self.vanished(line, id),
                     None => return Need::State,
                 }
             }
@@ -158,7 +158,24 @@ impl Circumstances<'_> {
                 return Need::Reclaim(row.job_id.clone());
             }
         }
+        if line.user.reason.as_deref() == Some(reason::REMOVED_ELSEWHERE) {
+            match self.person(id) {
+                None => return Need::State,
+                Some(None) => return Self::not_found(line),
+                Some(Some(_)) => {}
+            }
+        }
         Need::Post
+    }
+
+    /// What this pass knows of a user: itself, or that it is gone; `None` when it was not looked at.
+    fn person(&self, id: &str) -> Option<Option<&Person>> {
+        self.facts.users.get(&Key::Id(id.to_owned())).map(|look| look.found.as_ref())
+    }
+
+    fn not_found(line: &mut Line) -> Need {
+        line.set(result::NOT_FOUND, None, Some("the user is not in JumpCloud any more".to_owned()));
+        Need::Nothing
     }
 
     fn after(&self, line: &mut Line, id: &str) -> Need {
@@ -175,8 +192,7 @@ impl Circumstances<'_> {
             return if due { Need::State } else { Need::Nothing };
         };
         let Some(person) = &look.found else {
-            line.set(result::NOT_FOUND, None, Some("the user is not in JumpCloud any more".to_owned()));
-            return Need::Nothing;
+            return Self::not_found(line);
         };
         if self.change.is_made(person.state.as_deref()) {
             line.set(result::EXECUTED, None, None);
@@ -274,7 +290,11 @@ impl Circumstances<'_> {
         line.set(result::NOT_REACHED, None, Some(message));
     }
 
-    fn vanished(&self, line: &mut Line) -> Need {
+    fn vanished(&self, line: &mut Line, id: &str) -> Need {
+        if self.person(id) == Some(None) {
+            Self::not_found(line);
+            return Need::Vanished;
+        }
         line.set(result::PENDING, Some(reason::REMOVED_ELSEWHERE), Some(messages::removed_elsewhere()));
         Need::Vanished
     }

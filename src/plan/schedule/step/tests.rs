@@ -432,3 +432,21 @@ fn who_does_not_exist_is_looked_for_once_a_look() {
     world.pass();
     assert!(world.took().contains("post"));
 }
+
+#[test]
+fn an_event_that_vanished_with_its_user_is_not_sent_again() {
+    let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob"]);
+    world.pass();
+    world.took();
+    world.events.retain(|event| event.user_id != "idbob");
+    world.users.remove("bob");
+    world.until("2027-01-04T07:00:00Z");
+    world.pass();
+    let log = world.took();
+    assert!(!log.contains("post"), "{log}");
+    let results: Vec<_> = world.status.users.iter().map(|user| user.result.as_str()).collect();
+    assert_eq!(results, ["Scheduled", "NotFound"], "{log}");
+    assert_eq!(world.status.events.len(), 1);
+    world.pass();
+    assert_eq!(world.took(), "", "at rest");
+}

@@ -31,6 +31,8 @@ struct World {
     nonces: u32,
     shared: bool,
     claims: Claims,
+    /// Requests to schedule are refused.
+    refuses: bool,
 }
 
 impl World {
@@ -51,6 +53,7 @@ impl World {
             nonces: 0,
             shared: true,
             claims: Claims::default(),
+            refuses: false,
         }
     }
 
@@ -109,9 +112,14 @@ impl World {
                     facts.committed(armed, fresh);
                 }
                 Step::Send(nonce) => {
-                    self.send(&nonce);
                     facts.armed = None;
-                    facts.deliveries.insert(nonce, Outcome::Accepted);
+                    let outcome = if self.refuses {
+                        Outcome::Rejected { status: 400, message: "no".to_owned() }
+                    } else {
+                        self.send(&nonce);
+                        Outcome::Accepted
+                    };
+                    facts.deliveries.insert(nonce, outcome);
                 }
                 Step::Call(call) => {
                     self.log.push(format!("{call:?}"));
@@ -449,4 +457,24 @@ fn an_event_that_vanished_with_its_user_is_not_sent_again() {
     assert_eq!(world.status.events.len(), 1);
     world.pass();
     assert_eq!(world.took(), "", "at rest");
+}
+
+#[test]
+fn who_gets_no_other_event_keeps_the_one_that_does_the_same() {
+    let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob"]);
+    world.pass();
+    world.took();
+    world.refuses = true;
+    world.edit(|spec| drop(spec.users.remove(0)));
+    world.pass();
+    let log = world.took();
+    assert!(!log.contains("Cancel"), "{log}");
+    assert_eq!(world.listed().len(), 2, "{log}");
+    assert_eq!(world.reason(), "Failed", "{log}");
+    world.pass();
+    assert_eq!(world.took(), "", "at rest");
+    // Another date: the old one is not wanted any more.
+    world.edit(|spec| spec.start_time = "2027-01-05T08:00:00Z".to_owned());
+    world.pass();
+    assert_eq!(world.listed(), [], "{}", world.took());
 }

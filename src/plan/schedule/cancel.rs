@@ -177,7 +177,7 @@ enum Verdict {
     Look(EventsWanted),
     /// Every event of it is ours and is what the record says.
     Ours,
-    /// None of its events is there any more.
+    /// None of its events is there any more, or another object has taken them over as well and keeps them.
     Gone,
     /// Somebody else's event would go with it.
     Shared,
@@ -204,6 +204,11 @@ fn verdict(
     };
     let listed: Vec<&Listed> = look.rows.iter().filter(|row| row.job_id == job).collect();
     if listed.is_empty() {
+        return Verdict::Gone;
+    }
+    let taken =
+        |event: &&Listed| facts.claims.recorded.contains(&(event.job_id.clone(), event.user_id.clone()));
+    if rows.iter().all(|row| row.origin == origin::ADOPTED) && listed.iter().any(taken) {
         return Verdict::Gone;
     }
     let undone = rows.iter().all(|row| row.superseded.is_none() || is_undone(row, policy));

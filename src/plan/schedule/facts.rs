@@ -220,6 +220,9 @@ pub struct Claims {
     pub rivals: BTreeMap<String, Rival>,
     /// Listed events, as job id and user id, that other objects have recorded as theirs.
     pub recorded: BTreeSet<(String, String)>,
+    /// Listed events that are perhaps theirs: other objects have requests for the same change of these users
+    /// under way.
+    pub sending: BTreeSet<(String, String)>,
 }
 
 /// Another object that schedules the same change of a user.

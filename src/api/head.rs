@@ -269,22 +269,24 @@ impl Default for WholeSpec {
     }
 }
 
-fn lenient<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn lenient<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
 }
 
-fn null_is_absent<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+pub(super) fn null_is_absent<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-fn connection<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LocalReference, D::Error> {
+pub(super) fn connection<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LocalReference, D::Error> {
     let read: Option<LocalReference> = lenient(deserializer)?;
     Ok(read.unwrap_or_else(LocalReference::default_connection))
 }
 
-fn lean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+pub(super) fn lean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     let mut meta = ObjectMeta::deserialize(deserializer)?;
     meta.managed_fields = None;
     meta.labels = None;

@@ -6,6 +6,7 @@ pub mod connection;
 pub mod crd;
 pub mod fingerprint;
 pub mod head;
+pub mod schedule_head;
 pub mod schedule_status;
 pub mod scheduled_user_state;
 pub mod submission;

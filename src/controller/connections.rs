@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::credentials::{self, KeyMaterial, Outbound};
 use super::error::Error;
+use super::scheduled_events::Changes;
 use super::turns::Shared;
 use crate::api::connection::JumpCloudConnection;
 use crate::jumpcloud::auth::Credential;
@@ -44,6 +45,7 @@ pub struct Connections {
     stores: Vec<Store<DeserializeGuard<JumpCloudConnection>>>,
     held: Mutex<HashMap<String, Held>>,
     wake: Sender<()>,
+    changes: Arc<Changes>,
 }
 
 /// The way to JumpCloud, and whom it is shared with.
@@ -111,8 +113,16 @@ impl Connections {
         stores: Vec<Store<DeserializeGuard<JumpCloudConnection>>>,
         wake: Sender<()>,
     ) -> Self {
-        let (throttles, tokens, held) = (Throttles::default(), Tokens::default(), Mutex::default());
-        Self { client, outbound, throttles, tokens, stores, held, wake }
+        Self {
+            client,
+            outbound,
+            throttles: Throttles::default(),
+            tokens: Tokens::default(),
+            stores,
+            held: Mutex::default(),
+            wake,
+            changes: Arc::default(),
+        }
     }
 
     /// The connection for a pass of an object in `namespace`, and the way to JumpCloud when it can be used.
@@ -302,6 +312,12 @@ impl Connections {
         let reference = ObjectRef::<DeserializeGuard<JumpCloudConnection>>::new(name).within(namespace);
         let found = self.stores.iter().find_map(|store| store.get(&reference))?;
         found.0.as_ref().ok().cloned().map(Arc::new)
+    }
+
+    /// Connections whose scheduled events are to be compared with their status.
+    #[must_use]
+    pub fn changes(&self) -> &Arc<Changes> {
+        &self.changes
     }
 
     /// Brings the number of connections that can be used up to date.

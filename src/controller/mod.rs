@@ -18,6 +18,8 @@ pub mod orphan;
 pub mod read;
 pub mod record;
 pub mod running;
+pub mod schedule_claims;
+pub mod scheduled_events;
 pub mod send;
 pub mod sweep;
 pub mod turns;

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::plan::claims::Holder;
 use crate::plan::desired::desired;
 
 /// A batch of `people` or another namespace, created in that second.

@@ -1,0 +1,131 @@
+//! In tokio's paused time: it goes on only when nobody has anything to do.
+
+use super::*;
+use std::cell::RefCell;
+
+/// Looks at connections, as seconds since the start.
+type Looks = RefCell<Vec<(u64, String)>>;
+
+async fn looks(plan: &[(u64, &str)], until: u64, answer: impl Fn(usize) -> Written) -> Vec<(u64, String)> {
+    let (changes, looks, token) = (Changes::default(), Looks::default(), CancellationToken::new());
+    let start = clock::monotonic();
+    let at = |second| start + Duration::from_secs(second);
+    let write = async |connection: &str| {
+        let mut looks = looks.borrow_mut();
+        looks.push((start.elapsed().as_secs(), connection.to_owned()));
+        answer(looks.len())
+    };
+    let script = async {
+        for (second, connection) in plan {
+            tokio::time::sleep_until(at(*second)).await;
+            changes.note((*connection).to_owned());
+        }
+        tokio::time::sleep_until(at(until)).await;
+        token.cancel();
+    };
+    tokio::join!(keep(&changes, write, &token), script);
+    looks.into_inner()
+}
+
+fn seen(looks: &[(u64, &str)]) -> Vec<(u64, String)> {
+    looks.iter().map(|(second, connection)| (*second, (*connection).to_owned())).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_is_written_at_once_and_later_ones_once_at_the_end_of_the_period() {
+    let plan = [(1, "p/a"), (2, "p/a"), (3, "p/b"), (5, "p/a"), (40, "p/a"), (100, "p/a")];
+    let looks = looks(&plan, 1000, |_| Written::Now).await;
+    assert_eq!(looks, seen(&[(1, "p/a"), (3, "p/b"), (31, "p/a"), (61, "p/a"), (100, "p/a")]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_no_write_delays_none_and_rest_costs_nothing() {
+    let looks = looks(&[(1, "p/a"), (2, "p/a")], 100_000, |_| Written::Same).await;
+    assert_eq!(looks, seen(&[(1, "p/a"), (2, "p/a")]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_tried_again_by_itself() {
+    let answer = |look| if look < 3 { Written::Failed } else { Written::Now };
+    assert_eq!(looks(&[(1, "p/a")], 1000, answer).await, seen(&[(1, "p/a"), (31, "p/a"), (61, "p/a")]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_after_shutdown() {
+    assert_eq!(looks(&[(1, "p/a"), (2, "p/a")], 20, |_| Written::Now).await, seen(&[(1, "p/a")]));
+}
+
+#[test]
+fn only_the_key_that_differs_is_written_to_that_very_object() {
+    let metadata = ObjectMeta {
+        uid: Some("u".to_owned()),
+        resource_version: Some("7".to_owned()),
+        ..ObjectMeta::default()
+    };
+    let events = |count| ScheduledEvents { count, next_time: Some("2027-01-04T08:00:00Z".to_owned()) };
+    let (old, new) = (events(1), events(2));
+    assert_eq!(
+        patch(&metadata, Some(&old), Some(&new)),
+        Some(json!({"metadata": {"uid": "u"},
+            "status": {"scheduledEvents": {"count": 2, "nextTime": "2027-01-04T08:00:00Z"}}}))
+    );
+    assert_eq!(
+        patch(&metadata, Some(&old), None),
+        Some(json!({"metadata": {"uid": "u"}, "status": {"scheduledEvents": null}}))
+    );
+    assert_eq!(patch(&metadata, Some(&old), Some(&old)), None);
+    assert_eq!(patch(&metadata, None, None), None);
+}
+
+mod news {
+    use kube::core::DeserializeGuard;
+    use kube::runtime::watcher::Event;
+
+    use super::*;
+
+    fn connection(changes: &Value) -> DeserializeGuard<JumpCloudConnection> {
+        let mut object = json!({
+            "metadata": {"namespace": "people", "name": "default", "uid": "u", "generation": 1},
+            "spec": {"auth": {"apiKey": {"secretKeyRef": {"name": "jumpcloud", "key": "api-key"}}}},
+            "status": {"observedGeneration": 1, "credentialVersion": "s/1"},
+        });
+        for (path, value) in changes.as_object().unwrap() {
+            let (part, field) = path.split_once('.').unwrap();
+            object[part][field] = value.clone();
+        }
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn events_to_come_are_no_news_and_everything_else_is() {
+        let mut news = News::default();
+        let plain = || connection(&json!({}));
+        assert!(news.is_news(&Event::Init) && news.is_news(&Event::InitApply(plain())));
+        assert!(news.is_news(&Event::InitDone));
+        let counted = json!({"status.scheduledEvents": {"count": 2}, "metadata.resourceVersion": "8",
+            "metadata.managedFields": [{"manager": "jumpcloud-operator"}]});
+        assert!(!news.is_news(&Event::Apply(connection(&counted))));
+        assert!(!news.is_news(&Event::InitApply(connection(&counted))), "a relist is none, either");
+        for change in [
+            json!({"metadata.generation": 2}),
+            json!({"metadata.uid": "v"}),
+            json!({"metadata.annotations": {"a": "b"}}),
+            json!({"metadata.deletionTimestamp": "2027-01-04T08:00:00Z"}),
+            json!({"status.credentialVersion": "s/2"}),
+            json!({"status.conditions": [{"type": "Ready", "status": "True", "reason": "Succeeded", "message": "",
+                "lastTransitionTime": "2027-01-04T08:00:00Z"}]}),
+        ] {
+            assert!(news.is_news(&Event::Apply(connection(&change))), "{change}");
+            assert!(news.is_news(&Event::Apply(plain())), "back from {change}");
+        }
+        let other = connection(&json!({"metadata.namespace": "guests"}));
+        assert!(news.is_news(&Event::Apply(other)));
+        assert!(!news.is_news(&Event::Apply(plain())));
+        assert!(news.is_news(&Event::Delete(plain())) && news.is_news(&Event::Apply(plain())));
+        for _ in 0..2 {
+            let odd = connection(&json!({"spec.auth": 7}));
+            assert!(odd.0.is_err() && news.is_news(&Event::Apply(odd)), "nobody knows what is in it");
+        }
+        assert!(news.is_news(&Event::Apply(plain())), "it can be read again");
+    }
+}

@@ -77,6 +77,57 @@ fn only_the_key_that_differs_is_written_to_that_very_object() {
     assert_eq!(patch(&metadata, None, None), None);
 }
 
+mod rest {
+    use kube::core::DeserializeGuard;
+    use kube::runtime::reflector;
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::controller::credentials::Outbound;
+    use crate::jumpcloud::auth::Credential;
+    use crate::jumpcloud::observe::NoObserver;
+
+    fn connection(generation: i64, observed: i64, ready: &str) -> JumpCloudConnection {
+        serde_json::from_value(json!({
+            "metadata": {"namespace": "people", "name": "default", "uid": "u", "generation": generation},
+            "spec": {"auth": {"apiKey": {"secretKeyRef": {"name": "jumpcloud", "key": "api-key"}}}},
+            "status": {"observedGeneration": observed, "conditions": [
+                {"type": "Ready", "status": ready, "reason": "Succeeded", "message": "",
+                 "lastTransitionTime": "2027-01-04T08:00:00Z"}]},
+        }))
+        .unwrap()
+    }
+
+    /// Every event of a connection that is not good makes its controller ask JumpCloud.
+    #[tokio::test]
+    async fn a_connection_that_would_be_checked_is_left_alone() {
+        let config = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+        let outbound = Outbound {
+            allowed_origins: Vec::new(),
+            extra_roots: Vec::new(),
+            proxy: None,
+            observer: Arc::new(NoObserver),
+        };
+        let (store, _writer) = reflector::store::<DeserializeGuard<JumpCloudConnection>>();
+        let client = kube::Client::try_from(config).unwrap();
+        let connections = Connections::new(client, outbound, vec![store], tokio::sync::mpsc::channel(1).0);
+        let good = connection(1, 1, "True");
+        assert!(!is_at_rest(&good, &connections), "this process has not checked it");
+        let endpoint = connections.outbound().endpoint(&good.spec).unwrap();
+        let credential = Credential::ApiKey(SecretString::from("jca_0123456789"));
+        let usable = connections.client(&good, endpoint, credential).unwrap();
+        connections.usable(&good, usable, "o".to_owned(), "s/1".to_owned());
+        assert!(is_at_rest(&good, &connections));
+        assert!(!is_at_rest(&connection(1, 1, "False"), &connections), "its status is about to be written");
+        assert!(!is_at_rest(&connection(2, 1, "True"), &connections));
+        assert!(!is_at_rest(&connection(2, 2, "True"), &connections), "another spec is to be checked");
+        connections.doubt("people", "default");
+        assert!(!is_at_rest(&good, &connections));
+        connections.unusable(&good, "refused".to_owned(), Some("s/1".to_owned()));
+        assert!(!is_at_rest(&good, &connections));
+    }
+}
+
 mod news {
     use kube::core::DeserializeGuard;
     use kube::runtime::watcher::Event;

@@ -144,7 +144,7 @@ impl Circumstances<'_> {
             .rows
             .iter()
             .filter(|row| row.user_id == id && self.change.is_of(row, kept))
-            .filter(|row| !self.facts.claims.recorded.contains(&(row.job_id.clone(), row.user_id.clone())))
+            .filter(|row| !self.facts.claims.is_anothers(row))
             .collect();
         equal.sort();
         for row in equal {

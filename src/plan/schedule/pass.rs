@@ -152,6 +152,7 @@ impl<'a> Pass<'a> {
         }
         let wanted = self.wanted(&lines, change);
         cancel::mark_unwanted(&mut self.status, &wanted);
+        cancel::drop_anothers(&mut self.status, &self.facts.claims);
         self.status.users = lines.iter().map(|line| line.user.clone()).collect();
         let before_time = self.now < change.time;
         let events = |status: &ScheduledUserStateStatus| status.events.iter().any(|e| e.superseded.is_none());

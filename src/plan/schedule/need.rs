@@ -119,7 +119,11 @@ impl Circumstances<'_> {
         }
         if let Some(rival) = rival {
             self.conflict(line, &rival.holder);
-            return Need::Nothing;
+            if !rival.holds {
+                // It is nobody's yet: the other object is about to schedule it, or never comes to.
+                result::PENDING.clone_into(&mut line.user.result);
+            }
+            return Need::Wait(None);
         }
         if line.is(result::FAILED) {
             return Need::Nothing;
@@ -128,7 +132,8 @@ impl Circumstances<'_> {
             line.set(result::HELD, Some(reason::GUARD_TRIPPED), None);
             return Need::Nothing;
         }
-        if !line.is(result::PENDING) {
+        let waited = line.user.reason.as_deref() == Some(reason::MANAGED_ELSEWHERE);
+        if !line.is(result::PENDING) || waited {
             line.set(result::PENDING, None, None);
         }
         if self.awaiting {

@@ -6,6 +6,7 @@
 //! there is silence.
 
 mod cost;
+mod crash;
 mod edits;
 mod kubectl;
 

@@ -9,6 +9,9 @@ mod cost;
 mod crash;
 mod edits;
 mod kubectl;
+mod rejected;
+mod replies;
+mod switches;
 
 use jumpcloud_operator::api::scheduled_user_state::ScheduledUserStateStatus;
 use serde_json::{Value, json};

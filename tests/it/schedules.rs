@@ -12,6 +12,7 @@ mod kubectl;
 mod rejected;
 mod replies;
 mod switches;
+mod unknowns;
 
 use jumpcloud_operator::api::scheduled_user_state::ScheduledUserStateStatus;
 use serde_json::{Value, json};

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::suspending;
 use crate::harness::operator::QUICK;
 use crate::harness::schedules::{
-    Calendar, Calls, ahead, assert_always_listed, assert_scheduled_true, assert_untouched, by_username,
-    events_of, seq,
+    Calendar, Calls, ahead, all_at, assert_always_listed, assert_scheduled_true, assert_untouched,
+    by_username, dates_of, events_of, rows, seq,
 };
 
 /// Every edit of a schedule beside events of others: of the same users and of somebody else, at the same time
@@ -105,4 +105,33 @@ async fn edits_of_users_who_share_an_id_leave_no_gap() {
 #[tokio::test(flavor = "multi_thread")]
 async fn edits_of_users_with_an_id_each_leave_no_gap() {
     edited("jcsus-edit-each", JobIds::PerUser).await;
+}
+
+/// Retain: nothing has to be undone, so nothing keeps the object, and its events stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn retained_events_outlive_their_object() {
+    let (calendar, _operator) = Calendar::running("jcsus-retain", Settings::default(), QUICK).await;
+    let sim = &calendar.sim;
+    let ids = calendar.add_users("k", 3, "ACTIVATED");
+    let time = ahead(5 * 3600);
+    let mut spec = suspending(&rows("k", 3), &time);
+    spec["deletionPolicy"] = json!("Retain");
+    let (_, audit) = calendar.mark();
+    calendar.apply_schedule("leavers", &spec);
+    calendar.comes_to("leavers", "Scheduled").await;
+    assert_eq!(calendar.writes_to("leavers", audit).metadata, 0, "no finalizer");
+    calendar.delete("leavers");
+    calendar.gone("leavers").await;
+    assert_eq!(dates_of(sim), all_at(&ids, time));
+
+    // Made anew it takes them over, and CancelAll cancels what was found.
+    spec["deletionPolicy"] = json!("CancelAll");
+    calendar.apply_schedule("leavers", &spec);
+    let status = calendar.comes_to("leavers", "Scheduled").await;
+    assert!(status.events.iter().all(|entry| entry.origin == "Adopted"), "{:?}", status.events);
+    calendar.delete("leavers");
+    calendar.gone("leavers").await;
+    assert_eq!(dates_of(sim), []);
+    let calls = Calls::since(sim, 0);
+    assert_eq!((calls.posts, calls.deletes), (1, 1), "{calls:?}");
 }

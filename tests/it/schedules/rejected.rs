@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jumpcloud_sim::settings::UnknownUsers;
 use jumpcloud_sim::{FaultRule, Pattern, Route, Settings};
 
 use super::{results, suspending};
@@ -59,4 +60,26 @@ async fn a_smaller_limit_is_found_by_halving() {
     calendar.delete("leavers");
     calendar.gone("leavers").await;
     assert_eq!(dates_of(sim), []);
+}
+
+/// A user who left JumpCloud is refused with everybody of the same request; only that user fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_left_does_not_keep_the_others() {
+    let mut settings = Settings::default();
+    settings.schedules.unknown_users = UnknownUsers::Refuse;
+    let (calendar, _operator) = Calendar::running("jcsus-left", settings, QUICK).await;
+    let sim = &calendar.sim;
+    let ids = calendar.add_users("x", 8, "ACTIVATED");
+    let (first, second) = (ahead(5 * 3600), ahead(6 * 3600));
+    calendar.apply_schedule("leavers", &suspending(&rows("x", 8), &first));
+    calendar.comes_to("leavers", "Scheduled").await;
+    assert!(sim.delete_user(&ids[5]));
+    calendar.apply_schedule("leavers", &suspending(&rows("x", 8), &second));
+    let status = calendar.comes_to("leavers", "PartiallyFailed").await;
+    assert_eq!(results(&status).get("Scheduled"), Some(&7), "{status:?}");
+    let others: Vec<String> = ids.iter().filter(|id| **id != ids[5]).cloned().collect();
+    assert_eq!(dates_of(sim), all_at(&others, second));
+    assert_scheduled_true(sim, &status);
+    let user = status.users.iter().find(|user| user.result != "Scheduled").unwrap();
+    assert_eq!(user.username.as_deref(), Some("x0005"));
 }

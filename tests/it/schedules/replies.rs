@@ -1,6 +1,7 @@
 //! Replies that get lost, requests that do, and JumpCloud asking for patience.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jumpcloud_sim::settings::RetryAfter;
 use jumpcloud_sim::{FaultRule, Route, Settings};
@@ -40,6 +41,46 @@ async fn a_lost_post_is_settled_by_looking() {
         calendar.delete(&name);
         calendar.gone(&name).await;
         assert_eq!(dates_of(sim), [], "{label}");
+    }
+}
+
+/// While nobody knows what became of a POST the date is edited, or the object deleted: events that come to light
+/// are cancelled all the same, also those that JumpCloud makes after the operator has stopped waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_and_the_end_while_nobody_knows_leave_nothing_behind() {
+    let (calendar, _operator) = Calendar::running("jcsus-unknown-edit", Settings::default(), QUICK).await;
+    let sim = &calendar.sim;
+    let ids = calendar.add_users("n", 3, "ACTIVATED");
+    let late = FaultRule::drop_reply().before(Duration::from_millis(1800));
+    let cases = [("found", FaultRule::drop_reply()), ("lost", FaultRule::status(502)), ("late", late)];
+    for (name, rule) in cases {
+        for deleted in [false, true] {
+            let name = format!("{name}-{}", if deleted { "deleted" } else { "edited" });
+            let (first, second) = (ahead(5 * 3600), ahead(6 * 3600));
+            let since = seq(sim);
+            let begun = jiff::Timestamp::now();
+            sim.set_faults(vec![rule.clone().on(Route::ScheduleCreate).times(1)]);
+            calendar.apply_schedule(&name, &suspending(&rows("n", 3), &first));
+            eventually("the request", PATIENCE, async || {
+                let status = calendar.schedule_status(&name).await;
+                let sent = !status.submissions.is_empty() && sim.last_request().is_some_and(|at| at > begun);
+                if sent { Ok(()) } else { Err(status) }
+            })
+            .await;
+            if !deleted {
+                calendar.apply_schedule(&name, &suspending(&rows("n", 3), &second));
+                let status = calendar.comes_to(&name, "Scheduled").await;
+                assert_scheduled_true(sim, &status);
+                assert_eq!(dates_of(sim), all_at(&ids, second), "{name}");
+                let calls = Calls::since(sim, since);
+                assert_eq!(calls.posts, 2, "{name}: {calls:?}");
+            }
+            calendar.delete(&name);
+            calendar.gone(&name).await;
+            // Whatever was on the way has arrived by then.
+            assert!(Calls::since(sim, since).posts > 0, "{name}: the object went before its request came");
+            assert_eq!(dates_of(sim), [], "{name}");
+        }
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn drive(
 ) -> Result<Option<Duration>, Error> {
     let api: Api<ScheduledUserState> = Api::namespaced(context.client.clone(), namespace);
     let Some(object) = fetch(&api, name).await? else { return Ok(None) };
-    let desired = desired(&object.whole.spec);
+    let desired = desired(&object.whole.spec, object.bytes);
     let mut pass = Pass::new(context, api, (namespace, name), object);
     let mut wake = None;
     for steps in 0.. {

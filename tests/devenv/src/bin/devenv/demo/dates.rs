@@ -31,7 +31,7 @@ impl Date {
     }
 
     /// A sample with this date instead of its own.
-    pub(super) fn into(&self, sample: &str) -> String {
+    pub(super) fn put_into(&self, sample: &str) -> String {
         let mut text = String::new();
         for line in sample.lines() {
             if line.starts_with("  startTime:") {
@@ -65,10 +65,10 @@ mod tests {
         let sample = "spec:\n  state: Activated\n  # When.\n  startTime: \"2027-01-04T09:00:00\"\n  timeZone: Europe/Berlin\n  paused: true\n";
         let soon = Date::soon(SignedDuration::from_secs(20), now).unwrap();
         assert_eq!(
-            soon.into(sample),
+            soon.put_into(sample),
             "spec:\n  state: Activated\n  # When.\n  startTime: \"2026-11-27T20:00:20Z\"\n  paused: true\n"
         );
         let monday = Date::next(Weekday::Monday, 9, now).unwrap();
-        assert_eq!(monday.into(&soon.into(sample)), sample.replace("2027-01-04", "2026-11-30"));
+        assert_eq!(monday.put_into(&soon.put_into(sample)), sample.replace("2027-01-04", "2026-11-30"));
     }
 }

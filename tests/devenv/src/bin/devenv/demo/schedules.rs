@@ -103,7 +103,7 @@ fn apply(
     let text = fs::read_to_string(&from).with_context(|| format!("cannot read {}", from.display()))?;
     let file = file(stage, sample);
     // The schedule is the last document, and its spec the last part of it.
-    let text = date.into(&text) + more;
+    let text = date.put_into(&text) + more;
     fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     narrator.quote(&spoken(stage.control_plane.kubectl().args(["apply", "-f"]).arg(&file))?);
     Ok(())

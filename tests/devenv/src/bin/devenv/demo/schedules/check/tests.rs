@@ -93,7 +93,10 @@ fn everything_else_is_named() {
         assert!(problems.iter().any(|problem| problem.contains(words)), "{words}: {problems:?}");
     };
     told(|story| story.schedules[0]["status"]["counts"]["executed"] = json!(2), "status.counts");
-    told(|story| story.schedules[1] = json!({"metadata": {"name": LEAVER.object}}), "still there");
+    told(
+        |story| story.schedules.as_array_mut().unwrap().push(json!({"metadata": {"name": LEAVER.object}})),
+        "still there",
+    );
     told(|story| story.listed = json!([{}]), "1 scheduled changes are left");
     told(|story| story.joiners = "STAGED", "instead of ACTIVATED");
     told(|story| drop(story.entries.pop()), "of selin.ortega was");

@@ -8,7 +8,6 @@ use super::change::{Change, kept_time};
 use super::desired::{Desired, Mail};
 use super::facts::{Call, EventsLook, Facts, Key, Listed, Person};
 use super::lines::Line;
-use super::looks::Looks;
 use super::messages;
 use crate::api::schedule_status::{EventEntry, ScheduledUserStateStatus, origin, reason, result};
 use crate::api::scheduled_user_state::MissedPolicy;
@@ -70,8 +69,8 @@ pub struct Circumstances<'a> {
     pub again: bool,
     /// Somebody asked for that.
     pub urgent: bool,
-    /// The looks at states after the instant.
-    pub looks: Looks,
+    /// The spec was edited since status was written.
+    pub edited: bool,
     /// Now.
     pub now: Timestamp,
 }
@@ -167,7 +166,9 @@ impl Circumstances<'_> {
         let Some(look) = self.facts.users.get(&Key::Id(id.to_owned())) else {
             let due = match line.user.result.as_str() {
                 _ if expected => self.again,
-                result::FAILED | result::MISSED | result::NOT_REACHED => self.urgent,
+                // Another policy, or a later deadline, may change what was missed.
+                result::MISSED => self.urgent || self.edited,
+                result::FAILED | result::NOT_REACHED => self.urgent,
                 result::HELD => self.urgent || !self.is_held(line),
                 _ => true,
             };

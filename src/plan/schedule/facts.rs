@@ -46,9 +46,12 @@ pub struct Facts {
     pub notes: Notes,
     /// When events and states were read before the looks that are known now: whether a look is due is not
     /// changed by making it.
-    before: (Option<Timestamp>, Option<Timestamp>),
+    before: Before,
     answers: u64,
 }
+
+/// When events were listed, states read, and users looked for.
+type Before = (Option<Timestamp>, Option<Timestamp>, Option<Timestamp>);
 
 /// Something to be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -215,8 +218,25 @@ pub enum Call {
 pub struct Claims {
     /// By JumpCloud's id of a user: another object that schedules the same state at the same instant.
     pub rivals: BTreeMap<String, Rival>,
-    /// Listed events, as job id and user id, that other objects have recorded as theirs.
+    /// Events, as job id and user id, that other objects have recorded as theirs.
     pub recorded: BTreeSet<(String, String)>,
+    /// Listed events that another object may be making right now: its request for the user is open.
+    pub sending: BTreeSet<(String, String)>,
+}
+
+impl Claims {
+    /// Whether an event is another object's, or may be about to be.
+    #[must_use]
+    pub fn is_anothers(&self, event: &Listed) -> bool {
+        let event = (event.job_id.clone(), event.user_id.clone());
+        self.recorded.contains(&event) || self.sending.contains(&event)
+    }
+
+    /// Whether an older object schedules the same change of the user.
+    #[must_use]
+    pub fn gives_way(&self, user: &str) -> bool {
+        self.rivals.get(user).is_some_and(|rival| rival.older)
+    }
 }
 
 /// Another object that schedules the same change of a user.
@@ -239,6 +259,8 @@ pub struct Notes {
     pub listed: Option<Timestamp>,
     /// When states of users were last read for this object by this process.
     pub seen: Option<Timestamp>,
+    /// When users were last looked for for this object by this process, by whatever.
+    pub searched: Option<Timestamp>,
     /// When this process first made a pass over this object.
     pub since: Timestamp,
     /// How long ago, on the monotonic clock, this process first saw that the object is being deleted. Time
@@ -246,11 +268,18 @@ pub struct Notes {
     pub deleting_for: Duration,
 }
 
+impl Notes {
+    /// When events were listed, states read, and users looked for.
+    fn before(&self) -> Before {
+        (self.listed, self.seen, self.searched)
+    }
+}
+
 impl Facts {
     /// Nothing is known yet but what the process remembers.
     #[must_use]
     pub fn begin(notes: Notes, fresh_nonce: String) -> Self {
-        let before = (notes.listed, notes.seen);
+        let before = notes.before();
         Self { notes, fresh_nonce, before, ..Self::default() }
     }
 
@@ -258,6 +287,12 @@ impl Facts {
     #[must_use]
     pub fn listed_before(&self) -> Option<Timestamp> {
         self.before.0
+    }
+
+    /// When users were looked for last, apart from what is known now.
+    #[must_use]
+    pub fn searched_before(&self) -> Option<Timestamp> {
+        self.before.2
     }
 
     /// When states were read last, apart from what is known now.
@@ -269,6 +304,7 @@ impl Facts {
     /// Takes in the answer to a search for `keys`: who was not found does not exist.
     pub fn looked_up(&mut self, found: Vec<(Key, Option<Person>)>, at: Timestamp) {
         let order = self.next();
+        self.notes.searched = Some(at);
         if found.iter().any(|(key, _)| matches!(key, Key::Id(_))) {
             self.notes.seen = Some(at);
         }
@@ -326,7 +362,7 @@ impl Facts {
         self.events.clear();
         self.users.clear();
         self.called.clear();
-        self.before = (self.notes.listed, self.notes.seen);
+        self.before = self.notes.before();
         self.armed = armed;
         self.fresh_nonce = fresh_nonce;
     }

@@ -57,7 +57,9 @@ pub(super) fn play(narrator: &Narrator, stage: &Stage) -> anyhow::Result<()> {
     let name = format!("jcsus/{}", cast::LEAVER.object);
     narrator.step(&format!("kubectl delete {name}"));
     narrator.quote(&spoken(stage.control_plane.kubectl().args(["delete", &name, "--timeout=60s"]))?);
-    listed(narrator, stage, &["--user", cast::LEAVER.users[0]])?;
+    for name in cast::LEAVER.users {
+        listed(narrator, stage, &["--user", name])?;
+    }
 
     let soon = Date::soon(SOON, Timestamp::now())?;
     narrator.heading("Nobody here has to wait until Monday: startTime is edited");

@@ -62,6 +62,14 @@ pub fn drop_anothers(status: &mut ScheduledUserStateStatus, claims: &Claims) {
     });
 }
 
+/// How many events are to be cancelled, as far as they can be.
+#[must_use]
+pub fn leaving(status: &ScheduledUserStateStatus, policy: DeletionPolicy) -> usize {
+    let leaving =
+        |entry: &&EventEntry| entry.superseded.is_some() && !entry.shared && is_undone(entry, policy);
+    status.events.iter().filter(leaving).count()
+}
+
 /// The jobs of a status, by id.
 fn jobs(status: &ScheduledUserStateStatus) -> BTreeMap<String, Vec<EventEntry>> {
     let mut jobs: BTreeMap<String, Vec<EventEntry>> = BTreeMap::new();

@@ -177,7 +177,7 @@ impl<'a> Pass<'a> {
         let needs = self.needs(change, &mut lines, wanted, (again, edited), &mut work);
         self.status.users = lines.into_iter().map(|line| line.user).collect();
         self.act(change, needs, &mut work);
-        if work.read.is_none() {
+        if work.read.is_none() || self.told {
             self.cancel(again, &mut work);
         }
         self.wake(change, looks);
@@ -359,6 +359,8 @@ impl<'a> Pass<'a> {
     /// Cancels what is replaced.
     pub(super) fn cancel(&mut self, again: bool, work: &mut Work) {
         if self.told {
+            // Nothing is read or called before that is written; and it says that there is more to do.
+            work.cancels = cancel::leaving(&self.status, self.schedule.desired.deletion);
             return;
         }
         let having = |wanted: &str| -> BTreeSet<String> {

@@ -44,6 +44,8 @@ mod restraint;
 #[cfg(test)]
 mod schedule;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod series;
 #[cfg(test)]
 mod strange;

@@ -8,7 +8,6 @@ use super::change::{Change, kept_time};
 use super::desired::{Desired, Mail};
 use super::facts::{Call, EventsLook, Facts, Key, Listed, Person};
 use super::lines::Line;
-use super::looks::Looks;
 use super::messages;
 use crate::api::schedule_status::{EventEntry, ScheduledUserStateStatus, origin, reason, result};
 use crate::api::scheduled_user_state::MissedPolicy;
@@ -20,9 +19,6 @@ use crate::users::protected::is_protected;
 
 /// How soon a call that did not come to pass is made again.
 pub const CALL_AGAIN: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// How soon it is looked again whose an event is, if nobody tells.
-const CONTESTED: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// What a user needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +69,8 @@ pub struct Circumstances<'a> {
     pub again: bool,
     /// Somebody asked for that.
     pub urgent: bool,
-    /// The looks at states after the instant.
-    pub looks: Looks,
+    /// The spec was edited since status was written.
+    pub edited: bool,
     /// Now.
     pub now: Timestamp,
 }
@@ -149,13 +145,9 @@ impl Circumstances<'_> {
             .rows
             .iter()
             .filter(|row| row.user_id == id && (self.change.is_of(row, kept) || self.change.may_be(row)))
-            .filter(|row| !self.facts.claims.recorded.contains(&(row.job_id.clone(), row.user_id.clone())))
+            .filter(|row| !self.facts.claims.is_anothers(row))
             .collect();
         equal.sort_by_key(|row| (!self.change.is_of(row, kept), *row));
-        if equal.iter().any(|row| self.is_contested(row)) {
-            // It will be known soon whose they are.
-            return Need::Wait(Some(after(self.now, CONTESTED)));
-        }
         for row in equal {
             let ours = self.status.events.iter().any(|e| e.id == id && e.scheduled_job_id == row.job_id);
             if !ours {
@@ -175,13 +167,6 @@ impl Circumstances<'_> {
         Need::Post
     }
 
-    /// Whether the event may be what another object has just sent. One that is recorded is not.
-    fn is_contested(&self, row: &Listed) -> bool {
-        let event = (row.job_id.clone(), row.user_id.clone());
-        let ours = self.status.events.iter().any(|e| e.id == row.user_id && e.scheduled_job_id == row.job_id);
-        !ours && self.facts.claims.sending.contains(&event)
-    }
-
     /// What this pass knows of a user: itself, or that it is gone; `None` when it was not looked at.
     fn person(&self, id: &str) -> Option<Option<&Person>> {
         self.facts.users.get(&Key::Id(id.to_owned())).map(|look| look.found.as_ref())
@@ -199,7 +184,9 @@ impl Circumstances<'_> {
         let Some(look) = self.facts.users.get(&Key::Id(id.to_owned())) else {
             let due = match line.user.result.as_str() {
                 _ if expected => self.again,
-                result::FAILED | result::MISSED | result::NOT_REACHED => self.urgent,
+                // Another policy, or a later deadline, may change what was missed.
+                result::MISSED => self.urgent || self.edited,
+                result::FAILED | result::NOT_REACHED => self.urgent,
                 result::HELD => self.urgent || !self.is_held(line),
                 _ => true,
             };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::cancel::{self, Cancelling, Left};
+use super::cancel;
 use super::change::Change;
 use super::draft;
 use super::facts::{BatchFact, Call, Facts, Key, Read};
@@ -18,14 +18,14 @@ use crate::api::schedule_status::{ScheduledUser, ScheduledUserStateStatus, resul
 use crate::api::submission::{Recorded, Submission};
 use crate::plan::facts::LOOK_UP;
 use crate::plan::intent::Intent;
-use crate::plan::policy::{Policy, after, before};
+use crate::plan::policy::{Policy, before};
 use crate::users::protected::is_protected;
 
 /// How soon a connection is looked at again that this process is just checking.
 pub(super) const CHECKING: Duration = Duration::from_secs(1);
 
 /// How soon a call that did not come to pass is made again.
-const AGAIN: Duration = Duration::from_secs(10);
+pub(super) const AGAIN: Duration = Duration::from_secs(10);
 
 /// Users of a batch that is not done are waited for until so long before the instant; then who is there is
 /// scheduled.
@@ -144,15 +144,17 @@ impl<'a> Pass<'a> {
         };
         let looks = self.looks(change);
         let again = self.urgent || looks.due(self.looked(change));
+        let edited = self.schedule.status.observed_generation != Some(self.schedule.generation);
         let mut lines =
             lines(&self.schedule.desired.rows, members.as_ref(), &self.status.users, &self.schedule.uid);
         let looked_for = self.looked(change).max(self.facts.searched_before().unwrap_or(Timestamp::MIN));
-        let anew = self.urgent || looks.due(looked_for);
+        let anew = self.urgent || edited || looks.due(looked_for);
         if let Some(read) = self.resolve(&mut lines, anew, &mut work) {
             return Work { read: Some(read), ..work };
         }
-        let wanted = self.wanted(&lines);
+        let wanted = self.wanted(&lines, change);
         cancel::mark_unwanted(&mut self.status, &wanted);
+        cancel::drop_anothers(&mut self.status, &self.facts.claims);
         self.status.users = lines.iter().map(|line| line.user.clone()).collect();
         let before_time = self.now < change.time;
         let events = |status: &ScheduledUserStateStatus| status.events.iter().any(|e| e.superseded.is_none());
@@ -172,10 +174,10 @@ impl<'a> Pass<'a> {
                 }
             }
         }
-        let needs = self.needs(change, &mut lines, wanted, (again, looks), &mut work);
+        let needs = self.needs(change, &mut lines, wanted, (again, edited), &mut work);
         self.status.users = lines.into_iter().map(|line| line.user).collect();
         self.act(change, needs, &mut work);
-        if work.read.is_none() {
+        if work.read.is_none() || self.told {
             self.cancel(again, &mut work);
         }
         self.wake(change, looks);
@@ -184,6 +186,10 @@ impl<'a> Pass<'a> {
 
     /// When to look again, if nothing happens before.
     fn wake(&mut self, change: Change, looks: Looks) {
+        // Replaced events that stay are nothing to say once their time has come.
+        let replaced = self.status.events.iter().filter(|entry| entry.superseded.is_some());
+        let times: Vec<_> = replaced.filter_map(|entry| Change::of(entry, &self.status)).collect();
+        self.wakes.extend(times.into_iter().map(|change| change.time));
         let is =
             |results: &[&str]| self.status.users.iter().any(|user| results.contains(&user.result.as_str()));
         if self.now < change.time {
@@ -275,13 +281,19 @@ impl<'a> Pass<'a> {
         read
     }
 
-    /// Ids of users that are declared and that nothing holds back.
-    fn wanted(&self, lines: &[Line]) -> BTreeSet<String> {
-        if self.schedule.desired.paused {
+    /// Ids of users that are declared and that nothing holds back. After the instant nothing can be held back
+    /// any more.
+    fn wanted(&self, lines: &[Line], change: Change) -> BTreeSet<String> {
+        let over = self.now >= change.time;
+        if self.schedule.desired.paused && !over {
             return BTreeSet::new();
         }
         let free = |line: &&Line| {
-            !line.user.username.as_deref().is_some_and(|name| is_protected(&self.facts.protected, name))
+            over || !line
+                .user
+                .username
+                .as_deref()
+                .is_some_and(|name| is_protected(&self.facts.protected, name))
         };
         lines.iter().filter(free).filter_map(|line| line.user.id.clone()).collect()
     }
@@ -292,7 +304,7 @@ impl<'a> Pass<'a> {
         change: Change,
         lines: &mut [Line],
         wanted: BTreeSet<String>,
-        (again, looks): (bool, Looks),
+        (again, edited): (bool, bool),
         work: &mut Work,
     ) -> Vec<(String, Need)> {
         let ids: BTreeSet<&str> =
@@ -315,7 +327,7 @@ impl<'a> Pass<'a> {
             awaiting: awaits && self.now < latest,
             again,
             urgent: self.urgent,
-            looks,
+            edited,
             now: self.now,
         };
         let mut needs: Vec<(String, Need)> = Vec::new();
@@ -342,52 +354,5 @@ impl<'a> Pass<'a> {
         let ours =
             |record: &&Submission| record.phase.is_under_way() && Change::asked(record) == Some(change);
         records.filter(ours).flat_map(|record| record.members.clone()).collect()
-    }
-
-    /// Cancels what is replaced.
-    pub(super) fn cancel(&mut self, again: bool, work: &mut Work) {
-        if self.told {
-            return;
-        }
-        let having = |wanted: &str| -> BTreeSet<String> {
-            let users = self.status.users.iter().filter(|user| user.result == wanted);
-            users.filter_map(|user| user.id.clone()).collect()
-        };
-        let (pending, failed) = (having(result::PENDING), having(result::FAILED));
-        let deleting = self.schedule.deleting;
-        let does_the_same = |id: &str, status: &ScheduledUserStateStatus| {
-            let mut events = status.events.iter().filter(|entry| entry.id == id);
-            events.any(|entry| Change::of(entry, status) == Change::scheduled(status))
-        };
-        let rivals = &self.facts.claims.rivals;
-        let left = |id: &str, status: &ScheduledUserStateStatus| {
-            let replaced = deleting
-                || status.events.iter().any(|entry| entry.superseded.is_none() && entry.id == id)
-                || rivals.get(id).is_some_and(|rival| rival.older && rival.holds);
-            if replaced {
-                Left::Well
-            } else if pending.contains(id) {
-                Left::Waiting
-            } else if failed.contains(id) && does_the_same(id, status) {
-                Left::Bereft
-            } else {
-                Left::Well
-            }
-        };
-        let may = (again, self.may_write() && self.is_ours() && !self.held());
-        let policy = self.schedule.desired.deletion;
-        let next: Cancelling = cancel::cancel(&mut self.status, self.facts, policy, left, may);
-        work.cancels += next.left;
-        if next.again {
-            self.wakes.push(after(self.now, AGAIN));
-        }
-        if work.call.is_none() {
-            work.call = next.call;
-        }
-        if let Some(wanted) = next.look.filter(|_| work.intent.is_none() && work.call.is_none())
-            && (self.may_write() || deleting)
-        {
-            work.read = self.look_at(wanted, work);
-        }
     }
 }

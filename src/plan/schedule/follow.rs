@@ -147,7 +147,8 @@ impl Pass<'_> {
                 self.status.events.iter().any(|e| e.id == row.user_id && e.scheduled_job_id == job)
             };
             let theirs = facts.claims.recorded.contains(&(row.job_id.clone(), row.user_id.clone()));
-            if !ours(&row.job_id) && !theirs {
+            let before = record.existing.contains(&row.job_id);
+            if !ours(&row.job_id) && !theirs && !before {
                 found.entry(row.user_id.clone()).or_default().push(row.clone());
             }
         }

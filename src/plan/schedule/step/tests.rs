@@ -530,3 +530,27 @@ fn what_an_unknown_request_made_is_cancelled_before_anybody_is_told_done() {
     assert!(world.listed().iter().all(|(_, time)| time == "2027-01-05T08:00:00Z"));
     assert_eq!(world.reason(), "Scheduled");
 }
+
+#[test]
+fn what_was_there_before_a_request_is_not_its_own() {
+    let mut world = World::new(spec(&["ada"]), &["ada"]);
+    // Another object has it, and lets go of it while the outcome of a request for the same user is unknown.
+    world.events.push(Listed {
+        job_id: "another".to_owned(),
+        user_id: "idada".to_owned(),
+        state: Some(crate::api::scheduled_user_state::ScheduledState::Suspended),
+        time: Some(TIME.parse().unwrap()),
+    });
+    world.claims.recorded.insert(("another".to_owned(), "idada".to_owned()));
+    world.loses = true;
+    world.pass();
+    world.claims = Claims::default();
+    assert_eq!(world.events.len(), 2);
+    let sights: Vec<_> = world.status.submissions.iter().flat_map(Recorded::sights).collect();
+    let long = std::time::Duration::from_secs(3600);
+    world.notes.common.first_seen.extend(sights.into_iter().map(|sight| (sight, long)));
+    world.until("2027-01-01T01:00:00Z");
+    world.pass();
+    let entry = &world.status.events[0];
+    assert_eq!((entry.scheduled_job_id == "another", entry.origin.as_str()), (false, "Created"));
+}

@@ -197,7 +197,7 @@ impl World {
 
 impl Object {
     /// What its status says of a user.
-    fn said(&self, number: usize) -> Option<&ScheduledUser> {
+    pub fn said(&self, number: usize) -> Option<&ScheduledUser> {
         let user = id(number);
         let name = super::manifest::username(number);
         let row = self.spec.manifest.users.iter().position(|(other, _)| *other == number);

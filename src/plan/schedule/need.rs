@@ -179,7 +179,8 @@ impl Circumstances<'_> {
 
     fn after(&self, line: &mut Line, id: &str) -> Need {
         let event = self.current(id).is_some();
-        let unsure = line.is(result::PENDING) && line.user.unknown_sends.is_some();
+        let over = self.now >= after(self.change.time, self.desired.grace);
+        let unsure = !over && line.is(result::PENDING) && line.user.unknown_sends.is_some();
         let expected = event || line.is(result::CONFLICT) || unsure;
         let Some(look) = self.facts.users.get(&Key::Id(id.to_owned())) else {
             let due = match line.user.result.as_str() {
@@ -201,7 +202,6 @@ impl Circumstances<'_> {
             line.user.unknown_sends = None;
             return Need::Nothing;
         }
-        let over = self.now >= after(self.change.time, self.desired.grace);
         if expected && !over {
             if event && !line.is(result::SCHEDULED) {
                 line.set(result::SCHEDULED, None, None);

@@ -11,7 +11,7 @@ use crate::api::schedule_status::EventEntry;
 use crate::api::scheduled_user_state::ScheduledUserStateSpec;
 use crate::api::submission::{AcceptedEvent, Operation, Phase, Recorded};
 use crate::plan::claims::Holder;
-use crate::plan::facts::{Connection, ConnectionFact, Outcome, Repaired, Slot};
+use crate::plan::facts::{Connection, ConnectionFact, FailedRead, Outcome, Repaired, Slot};
 use crate::plan::policy::after;
 use crate::plan::schedule::change::Change;
 use crate::plan::schedule::desired::desired;
@@ -37,6 +37,8 @@ struct World {
     refuses: bool,
     /// JumpCloud does what the next request asks for, and its reply is lost.
     loses: bool,
+    /// The next search gets no answer.
+    deaf: bool,
 }
 
 impl World {
@@ -59,6 +61,7 @@ impl World {
             claims: Claims::default(),
             refuses: false,
             loses: false,
+            deaf: false,
         }
     }
 
@@ -180,6 +183,11 @@ impl World {
                 }));
             }
             Read::Slot => facts.slot = Some(Slot::Free),
+            Read::Users(keys) if std::mem::take(&mut self.deaf) => {
+                self.log.push("no search".to_owned());
+                let failed = FailedRead { retry_at: self.now, message: "no answer".to_owned() };
+                facts.failed.insert(Read::Users(keys), failed);
+            }
             Read::Users(keys) => {
                 self.log.push(format!("search {}", keys.len()));
                 let person = |(name, (id, state)): (&String, &(String, String))| Person {
@@ -553,4 +561,23 @@ fn what_was_there_before_a_request_is_not_its_own() {
     world.pass();
     let entry = &world.status.events[0];
     assert_eq!((entry.scheduled_job_id == "another", entry.origin.as_str()), (false, "Created"));
+}
+
+#[test]
+fn who_is_named_in_another_way_keeps_the_event_while_nobody_is_found() {
+    let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob"]);
+    world.pass();
+    world.took();
+    world.edit(|spec| spec.users[0] = serde_json::from_value(json!({"id": "idada"})).unwrap());
+    world.edit(|spec| spec.users[1] = serde_json::from_value(json!({"username": "robert"})).unwrap());
+    world.deaf = true;
+    world.pass();
+    let log = world.took();
+    assert!(log.starts_with("no search") && !log.contains("Cancel"), "{log}");
+    assert_eq!(world.listed().len(), 2);
+    world.pass();
+    let log = world.took();
+    assert!(log.contains("Cancel"), "{log}");
+    let users: Vec<_> = world.listed().into_iter().map(|(user, _)| user).collect();
+    assert_eq!(users, ["idada"], "there is no robert: {log}");
 }

@@ -4,7 +4,7 @@ use jumpcloud_operator::api::schedule_status::{EventEntry, origin};
 
 use super::{History, World};
 use crate::clock::MINUTE;
-use crate::schedules::jumpcloud::{Event, number};
+use crate::schedules::jumpcloud::{Author, Event, number};
 use crate::schedules::manifest::id;
 use crate::schedules::objects::Object;
 
@@ -28,7 +28,7 @@ fn wrong(history: &History, object: &Object) -> Vec<String> {
     let mut found = Vec::new();
     for event in world.made_by(object).filter(|event| event.is_listed()) {
         let number = event.user;
-        if is_stuck(world, object, event) {
+        if is_stuck(world, object, event) || is_mistaken(world, object, event) {
             continue;
         }
         let wanted = world.declares(object, number) && event.makes(change) && !object.spec.manifest.paused;
@@ -57,7 +57,11 @@ fn of_user(history: &History, object: &Object, number: usize) -> Option<String> 
         return None;
     }
     let listed = |event: &&Event| event.user == number && event.makes(change) && event.is_listed();
-    let made = world.made_by(object).filter(listed).filter(|event| !is_stuck(world, object, event)).count();
+    let made = world
+        .made_by(object)
+        .filter(listed)
+        .filter(|event| !is_stuck(world, object, event) && !is_mistaken(world, object, event))
+        .count();
     if made > 1 {
         return Some(format!("{made} events that we made"));
     }
@@ -95,4 +99,15 @@ fn is_stuck(world: &World, object: &Object, event: &Event) -> bool {
     event.makes(object.spec.manifest.change)
         && events.iter().filter(of_id).any(leaves)
         && events.iter().filter(of_id).any(|entry| world.is_hopeless(object, number(&entry.id)))
+}
+
+/// Whether a person made an equal event while a request of unknown outcome waited to be settled: nobody can
+/// tell which of the two is whose.
+fn is_mistaken(world: &World, object: &Object, event: &Event) -> bool {
+    let equal = |other: &&Event| {
+        other.user == event.user && other.change == event.change && other.author == Author::Person
+    };
+    let mut made = world.jumpcloud.events.iter().filter(equal);
+    made.any(|other| (event.made - 10 * MINUTE..event.made + 20 * MINUTE).contains(&other.made))
+        && world.unanswered(object.uid, event.user, event.change) > 0
 }

@@ -177,7 +177,7 @@ impl<'a> Pass<'a> {
         let needs = self.needs(change, &mut lines, wanted, (again, edited), &mut work);
         self.status.users = lines.into_iter().map(|line| line.user).collect();
         self.act(change, needs, &mut work);
-        if work.read.is_none() {
+        if work.read.is_none() || self.told {
             self.cancel(again, &mut work);
         }
         self.wake(change, looks);

@@ -42,20 +42,20 @@ pub fn about<'a>(
     };
     let accepted = requests().flat_map(|record| &record.events);
     let accepted = accepted.map(|event| (event.scheduled_job_id.clone(), event.id.clone()));
-    let mut recorded: BTreeSet<(String, String)> = events.chain(accepted).collect();
-    // What it may be sending right now is as good as recorded.
+    let recorded: BTreeSet<(String, String)> = events.chain(accepted).collect();
+    let mut sending = BTreeSet::new();
     for row in looks.flat_map(|look| &look.rows) {
-        let sending = requests().filter(|r| matches!(r.phase, Phase::Intended | Phase::Unknown)).any(|r| {
+        let under_way = requests().filter(|r| matches!(r.phase, Phase::Intended | Phase::Unknown)).any(|r| {
             let minute = |time| stamp(moment(time) - moment(time).rem_euclid(MINUTE));
             r.members.contains(&row.user_id)
                 && r.state == row.state
                 && r.time.map(minute) == row.time.map(minute)
         });
-        if sending {
-            recorded.insert((row.job_id.clone(), row.user_id.clone()));
+        if under_way {
+            sending.insert((row.job_id.clone(), row.user_id.clone()));
         }
     }
-    Claims { rivals, recorded }
+    Claims { rivals, recorded, sending }
 }
 
 fn scheduled(status: &ScheduledUserStateStatus) -> Option<Change> {

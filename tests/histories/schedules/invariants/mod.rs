@@ -144,7 +144,7 @@ impl World {
     }
 
     /// Requests whose outcome nobody was told and that had none, with that change of that user.
-    fn lost_posts<'a>(&'a self, uid: u32, number: usize, change: Change) -> impl Iterator<Item = &'a Post> {
+    fn lost_posts(&self, uid: u32, number: usize, change: Change) -> impl Iterator<Item = &Post> {
         let user = id(number);
         self.ledger.posts.iter().filter(move |post| {
             post.order.uid == uid

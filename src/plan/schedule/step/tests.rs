@@ -506,6 +506,21 @@ fn who_gets_no_other_event_keeps_the_one_that_does_the_same() {
 }
 
 #[test]
+fn in_place_of_an_event_that_vanished_an_equal_one_is_taken_over() {
+    let mut world = World::new(spec(&["ada"]), &["ada"]);
+    world.pass();
+    world.took();
+    world.events[0].job_id = "by-hand".to_owned();
+    world.until("2027-01-04T07:00:00Z");
+    world.pass();
+    let log = world.took();
+    assert!(!log.contains("post"), "{log}");
+    let taken = &world.status.events[0];
+    assert_eq!((taken.scheduled_job_id.as_str(), taken.origin.as_str()), ("by-hand", "Adopted"));
+    assert_eq!(world.reason(), "Scheduled");
+}
+
+#[test]
 fn what_an_unknown_request_made_is_cancelled_before_anybody_is_told_done() {
     let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob"]);
     world.loses = true;
@@ -521,21 +536,6 @@ fn what_an_unknown_request_made_is_cancelled_before_anybody_is_told_done() {
     world.pass();
     assert_eq!(world.listed().len(), 2, "{}", world.took());
     assert!(world.listed().iter().all(|(_, time)| time == "2027-01-05T08:00:00Z"));
-    assert_eq!(world.reason(), "Scheduled");
-}
-
-#[test]
-fn in_place_of_an_event_that_vanished_an_equal_one_is_taken_over() {
-    let mut world = World::new(spec(&["ada"]), &["ada"]);
-    world.pass();
-    world.took();
-    world.events[0].job_id = "by-hand".to_owned();
-    world.until("2027-01-04T07:00:00Z");
-    world.pass();
-    let log = world.took();
-    assert!(!log.contains("post"), "{log}");
-    let taken = &world.status.events[0];
-    assert_eq!((taken.scheduled_job_id.as_str(), taken.origin.as_str()), ("by-hand", "Adopted"));
     assert_eq!(world.reason(), "Scheduled");
 }
 

@@ -9,9 +9,12 @@ mod cost;
 mod crash;
 mod edits;
 mod kubectl;
+mod others;
+mod outcome;
 mod rejected;
 mod replies;
 mod switches;
+mod turns;
 mod unknowns;
 
 use jumpcloud_operator::api::scheduled_user_state::ScheduledUserStateStatus;

@@ -20,6 +20,13 @@ mod unknowns;
 use jumpcloud_operator::api::scheduled_user_state::ScheduledUserStateStatus;
 use serde_json::{Value, json};
 
+use crate::harness::operator::but;
+
+/// Flags under which what became of a request is soon known.
+fn hasty(flags: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
+    but(flags, "--unknown-quarantine", "1s")
+}
+
 /// A spec that suspends those users at that time.
 fn suspending(users: &[Value], time: &impl ToString) -> Value {
     json!({"users": users, "state": "Suspended", "startTime": time.to_string(), "guards": {"maxUsers": 500}})

@@ -1,8 +1,10 @@
 //! What every test needs: a place, an operator, something to apply, a way to wait.
 
+pub mod conditions;
 pub mod manifests;
 pub mod operator;
 pub mod plane;
+pub mod schedules;
 pub mod truth;
 pub mod wait;
 pub mod world;

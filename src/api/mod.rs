@@ -20,8 +20,14 @@ use words::words;
 /// The API group of all kinds.
 pub const GROUP: &str = "jumpcloud-operator.dev";
 
-/// The finalizer of objects of which something in JumpCloud must be undone when they are deleted.
-pub const FINALIZER: &str = "jumpcloud-operator.dev/cleanup";
+words! {
+    /// The finalizers that the operator sets, and what each waits for.
+    FINALIZERS {
+        /// Something in JumpCloud must be undone when the object is deleted: there only while that is so, and gone
+        /// once it is done, or after `--cleanup-timeout`.
+        FINALIZER = "jumpcloud-operator.dev/cleanup";
+    }
+}
 
 words! {
     /// The annotations that people set, and what each does.

@@ -170,6 +170,27 @@ pub mod origin {
     }
 }
 
+/// Conditions of a schedule beside those that say where it stands. Each is there only while it is True.
+pub mod condition_type {
+    use crate::api::words::words;
+
+    words! {
+        /// All of them.
+        ALL {
+            /// Every user was seen in the state after startTime. Stays until the spec changes.
+            EXECUTED = "Executed";
+            /// Something in JumpCloud or in another object stands against this schedule: a change to the other
+            /// state at the same instant, the same change of an older object, a scheduled job that is shared with
+            /// changes of others, or a change that was taken over and is left where it is. Ready does not follow
+            /// from it.
+            CONFLICTING = "Conflicting";
+        }
+    }
+
+    /// Their names.
+    pub const NAMES: [&str; 2] = [EXECUTED, CONFLICTING];
+}
+
 /// Results of a schedule's user.
 pub mod result {
     use crate::api::words::words;

@@ -42,6 +42,8 @@ mod rest;
 #[cfg(test)]
 mod restraint;
 #[cfg(test)]
+mod schedule;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod series;

@@ -1,6 +1,8 @@
 //! `validate` says what a cluster would say (bar 7): the fields that the API server refuses, and the list
 //! that the operator reports for what the schema lets through.
 
+mod schedules;
+
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -39,7 +41,8 @@ fn validate(manifest: &Value) -> Vec<String> {
 /// `spec.users[3].unixUID`, `spec.retry.limit is ..` and `jobTimeout: ..` say it themselves, and a rule about
 /// several fields of a row is about the row.
 fn field(problem: &str) -> String {
-    const OF_ROWS: [&str; 2] = ["state and suspended contradict each other", "mfa takes exclusionDays"];
+    const OF_ROWS: [&str; 3] =
+        ["state and suspended contradict each other", "mfa takes exclusionDays", "takes exactly one of"];
     let word = |text: &str| text.split([' ', ':']).next().unwrap_or_default().to_owned();
     let Some((place, message)) = problem.split_once(": ").filter(|_| !problem.starts_with("spec.")) else {
         return word(problem);

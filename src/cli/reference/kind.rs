@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Page;
 use super::table::{Table, code};
 
-/// Fields whose inside has a page of its own.
+/// Fields of a batch whose inside has a page of its own.
 const ELSEWHERE: [&str; 2] = ["template", "users[]"];
 
 pub(super) fn page(crd: &CustomResourceDefinition) -> anyhow::Result<Page> {
@@ -16,7 +16,8 @@ pub(super) fn page(crd: &CustomResourceDefinition) -> anyhow::Result<Page> {
     let spec = schema.pointer("/properties/spec").context("a kind without spec")?;
     let status = schema.pointer("/properties/status").context("a kind without status")?;
     let mut fields = Table::new(&["field", "type", "default", "limits", "meaning"]);
-    members("", spec, &mut fields);
+    let elsewhere = if names.kind == "JumpCloudUserBatch" { &ELSEWHERE[..] } else { &[] };
+    members(spec, elsewhere, &mut fields);
     let mut rules = Table::new(&["field", "what the API server says", "rule"]);
     of_rules("", &schema, &mut rules);
     let mut shown = Table::new(&["field", "type", "limits", "meaning"]);
@@ -53,14 +54,14 @@ fn about(spec: &Value, schema: &Value) -> String {
     described.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn members(path: &str, schema: &Value, table: &mut Table) {
-    each(path, schema, &mut |path, part, required| {
+fn members(schema: &Value, elsewhere: &[&str], table: &mut Table) {
+    each("", schema, &mut |path, part, required| {
         let default = match part.get("default") {
             Some(default) => code(&default.to_string()),
             None if required => "required".to_owned(),
             None => String::new(),
         };
-        let inside = if ELSEWHERE.contains(&path) { " See [user fields](user-fields.md)." } else { "" };
+        let inside = if elsewhere.contains(&path) { " See [user fields](user-fields.md)." } else { "" };
         table.row([code(path), type_of(part), default, limits(part), description(part) + inside]);
         inside.is_empty()
     });

@@ -2,11 +2,19 @@
 
 use super::Page;
 use super::table::{Table, code};
-use crate::api::ANNOTATIONS;
 use crate::api::condition::{Reason, Standing};
+use crate::api::schedule_status::{self, condition_type};
 use crate::api::user_status::{reason, result};
+use crate::api::{ANNOTATIONS, FINALIZERS};
 use crate::controller::events::catalogue;
 use crate::runtime::metrics::{PREFIX, described};
+
+const ALWAYS: &str = "`Ready` is always there, `Reconciling` and `Stalled` only while True, all with the same reason and \
+    message.";
+const MORE: &str = "There only while True, with a reason and a message of their own.";
+const RESULTS: &str = "In `status.users[].result`.";
+const ANNOTATED: &str = "Of a JumpCloudUserBatch or a ScheduledUserState; `status.lastHandled` has the value that was \
+    acted on last.";
 
 pub(super) fn conditions() -> Page {
     let mut reasons = Table::new(&["reason", "Ready", "besides", "meaning"]);
@@ -17,19 +25,35 @@ pub(super) fn conditions() -> Page {
             reasons.row([code(reason.as_str()), ready.to_owned(), second, reason.meaning().to_owned()]);
         }
     }
-    let body = format!(
-        "## Conditions\n\n`Ready` is always there, `Reconciling` and `Stalled` only while True, all with the same reason \
-         and message.\n\n{reasons}\n## Results of a user\n\nIn `status.users[].result`.\n\n{}\n## Reasons of a user\n\nIn \
-         `status.users[].reason` and `status.failures[].reason`.\n\n{}\n## Annotations\n\nOf a \
-         JumpCloudUserBatch; `status.lastHandled` has the value that was acted on last.\n\n{}",
-        listed("result", result::ALL),
-        listed("reason", reason::ALL),
-        listed("annotation", ANNOTATIONS),
-    );
+    let sections = [
+        ("Conditions", ALWAYS, reasons),
+        ("Conditions of a ScheduledUserState", MORE, listed("condition", condition_type::ALL)),
+        ("Results of a JumpCloudUserBatch's user", RESULTS, listed("result", result::ALL)),
+        (
+            "Reasons of a JumpCloudUserBatch's user",
+            "In `status.users[].reason` and `status.failures[].reason`.",
+            listed("reason", reason::ALL),
+        ),
+        ("Results of a ScheduledUserState's user", RESULTS, listed("result", schedule_status::result::ALL)),
+        (
+            "Reasons of a ScheduledUserState's user",
+            "In `status.users[].reason`.",
+            listed("reason", schedule_status::reason::ALL),
+        ),
+        (
+            "Origins of a ScheduledUserState's events",
+            "In `status.events[].origin`.",
+            listed("origin", schedule_status::origin::ALL),
+        ),
+        ("Annotations", ANNOTATED, listed("annotation", ANNOTATIONS)),
+        ("Finalizer", "Of a ScheduledUserState.", listed("finalizer", FINALIZERS)),
+    ];
+    let body = sections.map(|(title, about, table)| format!("## {title}\n\n{about}\n\n{table}")).join("\n");
     Page {
         file: "conditions.md".to_owned(),
         title: "Conditions, results and annotations".to_owned(),
-        about: "What the words in `status` mean, and what annotations ask for.".to_owned(),
+        about: "What the words in `status` mean, what annotations ask for, and what the finalizer waits for."
+            .to_owned(),
         body,
     }
 }

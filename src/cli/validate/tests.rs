@@ -199,3 +199,16 @@ fn lists_are_looked_into() {
 fn broken_yaml_is_a_problem_of_the_file() {
     assert!(check_all("a: [").first().unwrap().starts_with("f.yaml: file: is not YAML"));
 }
+
+#[test]
+fn the_samples_have_no_problem() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/samples");
+    let mut checked = Checked::default();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        checked.file(&path.display().to_string(), &std::fs::read_to_string(path).unwrap());
+    }
+    let (objects, lines) = checked.end();
+    assert_eq!(lines, []);
+    assert_eq!(objects, 5, "a connection, two batches, two schedules");
+}

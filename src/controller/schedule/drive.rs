@@ -230,11 +230,14 @@ impl<'a> Pass<'a> {
 
     /// Puts the finalizer there or takes it away (I/O).
     async fn finalizer(&mut self, change: Finalizer) -> Result<bool, Error> {
-        if let Finalizer::Abandon { events } = change {
+        let wanted = change == Finalizer::Add;
+        let changed = finalizer::change(&self.line.api, &self.line.object, wanted).await?;
+        if let Finalizer::Abandon { events } = change
+            && !matches!(changed, finalizer::Changed::Lost)
+        {
             self.abandon(events).await;
         }
-        let wanted = change == Finalizer::Add;
-        match finalizer::change(&self.line.api, &self.line.object, wanted).await? {
+        match changed {
             finalizer::Changed::Done(object) => {
                 self.line.object = *object;
                 // Without it an object that is being deleted is gone.
@@ -248,14 +251,14 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Tells that cleaning up is given up. It is told again if the finalizer cannot be taken away yet.
+    /// Tells that cleaning up was given up.
     async fn abandon(&self, events: usize) {
         let context = self.line.context;
         let note = format!(
             "cleaning up was given up; {events} scheduled state changes of this object may be left in JumpCloud"
         );
         tracing::error!(events, object = self.line.full_name(), "{note}");
-        context.metrics.cleanup_abandoned.inc();
+        context.metrics.cleanup_abandoned.inc_by(u64::try_from(events).unwrap_or(u64::MAX));
         events::cleanup_abandoned(&context.recorder, &self.line.object.whole, &note).await;
     }
 

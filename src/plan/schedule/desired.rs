@@ -76,6 +76,10 @@ pub fn desired(spec: &ScheduledUserStateSpec, object_bytes: usize) -> Desired {
         Ok(start) => Some(start.instant),
         Err(error) => {
             problems.push(Problem::of(place(&error), error.to_string()));
+            // A wrong time does not hide a wrong zone.
+            let zone = spec.time_zone.as_deref().filter(|_| place(&error) != ZONE);
+            let error = zone.and_then(|zone| start_time::resolve(SOUND_TIME, Some(zone)).err());
+            problems.extend(error.map(|error| Problem::of(place(&error), error.to_string())));
             None
         }
     };
@@ -111,10 +115,16 @@ pub fn desired(spec: &ScheduledUserStateSpec, object_bytes: usize) -> Desired {
     }
 }
 
+/// The field of the zone.
+const ZONE: &str = "timeZone";
+
+/// A local time that every zone has.
+const SOUND_TIME: &str = "2027-01-04T09:00:00";
+
 /// The field that has the mistake.
 fn place(error: &StartTimeError) -> &'static str {
     match error {
-        StartTimeError::UnknownZone | StartTimeError::ZoneSpelling(_) => "timeZone",
+        StartTimeError::UnknownZone | StartTimeError::ZoneSpelling(_) => ZONE,
         StartTimeError::Malformed
         | StartTimeError::Impossible
         | StartTimeError::LeapSecond
@@ -196,6 +206,8 @@ mod tests {
         assert!(found[0].starts_with("timeZone: timeZone is spelled Europe/Berlin"), "{found:?}");
         let found = told(json!({"startTime": local, "timeZone": "Mars"}));
         assert!(found[0].starts_with("timeZone: timeZone is not in the IANA"), "{found:?}");
+        let found = told(json!({"startTime": "2027-02-30T09:00:00", "timeZone": "Mars"}));
+        assert!(found[0].starts_with("startTime: ") && found[1].starts_with("timeZone: "), "{found:?}");
         let found = told(json!({"startTime": local}));
         assert!(found[0].starts_with("startTime: startTime has no offset"), "{found:?}");
     }

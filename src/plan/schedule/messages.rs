@@ -47,6 +47,15 @@ pub fn scheduled_elsewhere(holder: &Holder) -> String {
     format!("the same change is scheduled by {holder}; take the user off one of the two")
 }
 
+/// Another object goes first with the same change, and has not scheduled it yet.
+#[must_use]
+pub fn awaited_elsewhere(users: usize) -> String {
+    format!(
+        "{users} users wait for another object that is older and has the same change to schedule; see \
+         status.users, take them off one of the two"
+    )
+}
+
 /// An event was removed by somebody else.
 #[must_use]
 pub fn removed_elsewhere() -> String {
@@ -125,6 +134,7 @@ mod tests {
             (protected(), "protectedUsers"),
             (scheduled_elsewhere(&Holder::Stranger), "take the user off"),
             (contradicted(), "remove one"),
+            (awaited_elsewhere(2), "take them off"),
             (SUBMISSION_UNKNOWN.to_owned(), "retry-failed"),
             (guard_tripped(50, 60), "raise it"),
             (batch_missing("sales"), "create it"),

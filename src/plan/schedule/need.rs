@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::change::{Change, kept_time};
 use super::desired::{Desired, Mail};
+use super::draft;
 use super::facts::{Call, EventsLook, Facts, Key, Listed, Person};
 use super::lines::Line;
 use super::looks::Looks;
@@ -85,7 +86,7 @@ impl Circumstances<'_> {
             return Need::Nothing;
         }
         if self.in_flight.contains(&id) {
-            line.set(result::PENDING, None, line.user.message.clone());
+            result::PENDING.clone_into(&mut line.user.result);
             return Need::Wait(None);
         }
         if self.now < self.change.time { self.before(line, &id) } else { self.after(line, &id) }
@@ -110,16 +111,18 @@ impl Circumstances<'_> {
                 }
             }
             if !line.is(result::SCHEDULED) {
-                line.set(result::SCHEDULED, None, None);
-                line.user.unknown_sends = None;
-                line.user.retry_time = None;
+                draft::becomes_scheduled(&mut line.user);
             }
             self.contradicted(line, look, id);
             return Need::Nothing;
         }
         if let Some(rival) = rival {
             self.conflict(line, &rival.holder);
-            return Need::Nothing;
+            if !rival.holds {
+                // It is nobody's yet: the other object is about to schedule it, or never comes to.
+                result::PENDING.clone_into(&mut line.user.result);
+            }
+            return Need::Wait(None);
         }
         if line.is(result::FAILED) {
             return Need::Nothing;
@@ -128,13 +131,16 @@ impl Circumstances<'_> {
             line.set(result::HELD, Some(reason::GUARD_TRIPPED), None);
             return Need::Nothing;
         }
-        if !line.is(result::PENDING) {
+        let waited = line.user.reason.as_deref() == Some(reason::MANAGED_ELSEWHERE);
+        if !line.is(result::PENDING) || waited {
             line.set(result::PENDING, None, None);
         }
         if self.awaiting {
             return Need::Wait(None);
         }
         let Some(look) = look else { return Need::Events };
+        // The request uses this look up, and no look follows it: what it shows is said now.
+        self.contradicted(line, Some(look), id);
         let kept = self.kept();
         let mut equal: Vec<&Listed> = look
             .rows
@@ -284,10 +290,11 @@ impl Circumstances<'_> {
                 && !self.status.events.iter().any(|e| e.id == id && e.scheduled_job_id == row.job_id)
         });
         let said = line.user.reason.as_deref() == Some(reason::CONTRADICTED);
+        let result = line.user.result.clone();
         if other && !said {
-            line.set(result::SCHEDULED, Some(reason::CONTRADICTED), Some(messages::contradicted()));
+            line.set(&result, Some(reason::CONTRADICTED), Some(messages::contradicted()));
         } else if said && !other {
-            line.set(result::SCHEDULED, None, None);
+            line.set(&result, None, None);
         }
     }
 

@@ -157,6 +157,13 @@ pub(super) fn verdict(standings: &Standings<'_>) -> Verdict {
         }
         Batch::Elsewhere => return waiting(Reason::AwaitingUsers, messages::batch_elsewhere(s.batch_name)),
     }
+    let waits = |user: &&ScheduledUser| {
+        user.result == result::PENDING && user.reason.as_deref() == Some(reason::MANAGED_ELSEWHERE)
+    };
+    let elsewhere = s.status.users.iter().filter(waits).count();
+    if elsewhere > 0 {
+        return waiting(Reason::Retrying, messages::awaited_elsewhere(elsewhere));
+    }
     if s.later > 0 {
         return waiting(
             Reason::Retrying,

@@ -91,8 +91,9 @@ fn times(cases: &mut Vec<Case>) {
     ] {
         let wrong = wrong.map(|wrong| wrong.to_string());
         cases.push(time_case(json!({"startTime": time}), wrong.as_deref()));
-        // A local time with a zone is under the same rules.
-        let Some(local) = time.strip_suffix('Z').filter(|_| wrong.is_none()) else { continue };
+        // A local time with a zone is under the same rules; in 1970 the zone may decide.
+        let local = time.strip_suffix('Z').filter(|local| wrong.is_none() && !local.starts_with("1970"));
+        let Some(local) = local else { continue };
         cases.push(time_case(json!({"startTime": local, "timeZone": "Europe/Berlin"}), None));
     }
     for (time, wrong) in [

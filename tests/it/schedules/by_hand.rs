@@ -6,7 +6,9 @@ use serde_json::json;
 
 use super::standing::{line, look, result, told, until};
 use crate::harness::operator::QUICK;
-use crate::harness::schedules::{Calendar, Calls, ahead, assert_untouched, by_username, dates_of, events_of, seq};
+use crate::harness::schedules::{
+    Calendar, Calls, ahead, assert_untouched, by_username, dates_of, events_of, seq,
+};
 use crate::harness::wait::eventually;
 use crate::harness::world::PATIENCE;
 
@@ -59,9 +61,7 @@ async fn an_equal_event_is_taken_over() {
     // Taken off the list: what the console made stays, and is named.
     let date = ahead(86_400);
     let hand = by_hand(&calendar, &[&ids[0]], "SUSPENDED", date);
-    let spec = |users: &[&str]| {
-        json!({"users": by_username(users.to_vec()), "state": "Suspended", "startTime": date.to_string()})
-    };
+    let spec = |users: &[&str]| json!({"users": by_username(users.to_vec()), "state": "Suspended", "startTime": date.to_string()});
     calendar.apply_schedule("off", &spec(&["ada", "bob"]));
     calendar.comes_to("off", "Scheduled").await;
     calendar.apply_schedule("off", &spec(&["bob"]));

@@ -63,9 +63,9 @@ async fn jumpclouds_clock_is_ahead() {
 #[tokio::test(flavor = "multi_thread")]
 async fn jumpclouds_clock_is_behind() {
     let (calendar, _operator) = Calendar::running("sus-behind", Settings::default(), QUICK).await;
-    let id = calendar.add_user("ada", "ACTIVATED");
     let behind = SignedDuration::try_from(SKEW).expect("a duration");
     set_clock(&calendar, Timestamp::now() - behind).await;
+    let id = calendar.add_user("ada", "ACTIVATED");
     let (since, date) = (seq(&calendar.sim), ahead(5));
     calendar.apply_schedule("sales", &spec("ada", date, &json!({})));
     calendar.comes_to("sales", "Scheduled").await;

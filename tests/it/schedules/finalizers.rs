@@ -33,12 +33,15 @@ async fn it_comes_before_the_request_and_goes_after_the_date() {
     assert_eq!(finalizers(&calendar, "sales").await, [THEIRS, OURS]);
     let post = calendar.sim.requests(Route::ScheduleCreate).remove(0);
     let writes = calendar.writes(mark);
-    let metadata: Vec<_> = writes
-        .iter()
-        .filter(|e| e.resource == "scheduleduserstates" && e.subresource.is_empty())
-        .collect();
+    let metadata: Vec<_> =
+        writes.iter().filter(|e| e.resource == "scheduleduserstates" && e.subresource.is_empty()).collect();
     assert_eq!(metadata.len(), 1, "{metadata:#?}");
-    assert!(metadata[0].time < post.arrived, "the finalizer was there at {}, the request at {}", metadata[0].time, post.arrived);
+    assert!(
+        metadata[0].time < post.arrived,
+        "the finalizer was there at {}, the request at {}",
+        metadata[0].time,
+        post.arrived
+    );
     let intents = writes.iter().filter(|e| e.subresource == "status" && e.time < post.arrived).count();
     assert!(intents >= 1, "{writes:#?}");
 
@@ -52,7 +55,14 @@ async fn it_comes_before_the_request_and_goes_after_the_date() {
     let before = calendar.sim.ledger().iter().filter_map(Entry::request).count();
     calendar.delete("sales");
     assert_eq!(finalizers(&calendar, "sales").await, [THEIRS]);
-    calendar.kubectl(&["patch", "jcsus", "sales", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+    calendar.kubectl(&[
+        "patch",
+        "jcsus",
+        "sales",
+        "--type=merge",
+        "-p",
+        r#"{"metadata":{"finalizers":null}}"#,
+    ]);
     calendar.gone("sales").await;
     assert_eq!(calendar.sim.ledger().iter().filter_map(Entry::request).count(), before);
 }

@@ -10,7 +10,8 @@ use super::standing::look;
 use crate::harness::operator::{QUICK, but};
 use crate::harness::plane::kubectl;
 use crate::harness::schedules::{
-    Calendar, ahead, all_at, assert_scheduled_true, assert_untouched, by_username, dates_of, events_of, schedule,
+    Calendar, ahead, all_at, assert_scheduled_true, assert_untouched, by_username, dates_of, events_of,
+    schedule,
 };
 use crate::harness::wait::eventually;
 use crate::harness::world::PATIENCE;
@@ -114,7 +115,11 @@ async fn forged_submissions_cause_no_request() {
     // Of an organisation that the connection does not lead to: nothing is asked about it.
     calendar.sim.quiet_for(Duration::from_secs(1), PATIENCE).await.expect("quiet");
     let asked = calendar.sim.ledger().iter().filter_map(Entry::request).count();
-    forge(&calendar, "sales", &json!({"organizationID": "5f0c1d2e3a4b5c6d7e8f9a02", "submissions": [record("f6", "Unknown", "Schedule", -30)]}));
+    forge(
+        &calendar,
+        "sales",
+        &json!({"organizationID": "5f0c1d2e3a4b5c6d7e8f9a02", "submissions": [record("f6", "Unknown", "Schedule", -30)]}),
+    );
     calendar.comes_to("sales", "OrgMismatch").await;
     let now = calendar.sim.ledger();
     let since: Vec<Route> = now.iter().filter_map(Entry::request).skip(asked).map(|r| r.route).collect();
@@ -147,10 +152,30 @@ async fn an_object_made_again_has_one_event() {
     assert_ne!(status.events[0].scheduled_job_id, second[0].job);
 
     // Lost with its finalizer, as with a lost cluster: the event that is there is taken over, not doubled.
-    calendar.kubectl(&["patch", "jcsus", "sales", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+    calendar.kubectl(&[
+        "patch",
+        "jcsus",
+        "sales",
+        "--type=merge",
+        "-p",
+        r#"{"metadata":{"finalizers":null}}"#,
+    ]);
     let kept = status.events[0].scheduled_job_id.clone();
     eventually("a deletion that undoes nothing", PATIENCE, async || {
-        let deleted = kubectl(&["--namespace", &calendar.namespace, "patch", "jcsus", "sales", "--subresource=status", "--type=json", "-p", r#"[{"op":"remove","path":"/status"}]"#], "");
+        let deleted = kubectl(
+            &[
+                "--namespace",
+                &calendar.namespace,
+                "patch",
+                "jcsus",
+                "sales",
+                "--subresource=status",
+                "--type=json",
+                "-p",
+                r#"[{"op":"remove","path":"/status"}]"#,
+            ],
+            "",
+        );
         if deleted.success { Ok(()) } else { Err(deleted.text) }
     })
     .await;

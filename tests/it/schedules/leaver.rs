@@ -17,7 +17,7 @@ const PASSES: usize = 20;
 async fn a_leaver_stays_suspended() {
     let (calendar, _operator) = Calendar::running("sus-leaver", Settings::default(), QUICK).await;
     let mut list = users("l", 2, |_| json!({"state": "Activated"}));
-    calendar.apply_batch("sales", &json!({"users": list, "drift": {"policy": "Correct"}}));
+    calendar.apply_batch("sales", &json!({"users": list}));
     calendar.reason("sales", "Succeeded").await;
     let since = seq(&calendar.sim);
     calendar.apply_schedule(
@@ -32,7 +32,7 @@ async fn a_leaver_stays_suspended() {
 
     // Another field of the row, then look after look.
     list[0]["company"] = json!("Example");
-    calendar.apply_batch("sales", &json!({"users": list, "drift": {"policy": "Correct"}}));
+    calendar.apply_batch("sales", &json!({"users": list}));
     calendar.reason("sales", "Succeeded").await;
     assert_eq!(calendar.sim.user("l0000").expect("the user is there")["company"], "Example");
     for pass in 0..PASSES {

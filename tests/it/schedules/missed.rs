@@ -77,7 +77,13 @@ async fn mail_is_sent_as_declared() {
     let cases = [
         ("unsaid", vec!["a"], json!({}), None, 0),
         ("none", vec!["b"], json!({"activationEmails": {"send": false}}), None, 1),
-        ("user", vec!["c", "s"], json!({"activationEmails": {"send": true}}), Some((&ids[2], MailTo::Primary)), 1),
+        (
+            "user",
+            vec!["c", "s"],
+            json!({"activationEmails": {"send": true}}),
+            Some((&ids[2], MailTo::Primary)),
+            1,
+        ),
         (
             "address",
             vec!["d"],

@@ -104,6 +104,9 @@ async fn protected_users_are_not_scheduled() {
     calendar.apply_schedule("now", &late);
     let status = calendar.comes_to("now", "PartiallyFailed").await;
     assert_eq!(result(&status, "svc-backup"), ("Held", Some("UserProtected")));
-    assert_eq!((calendar.state_of("ada"), calendar.state_of("svc-backup")), ("SUSPENDED".into(), "ACTIVATED".into()));
+    assert_eq!(
+        (calendar.state_of("ada"), calendar.state_of("svc-backup")),
+        ("SUSPENDED".into(), "ACTIVATED".into())
+    );
     assert_eq!(Calls::since(&calendar.sim, since).posts, 0);
 }

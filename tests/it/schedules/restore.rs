@@ -19,8 +19,7 @@ const MANIFESTS: usize = 50;
 fn manifest(namespace: &str, number: usize) -> (Value, &'static str) {
     // From two hours, which is more than startingDeadline, to some years ago.
     let date = ahead(-7200 - 2_000_000 * i64::try_from(number).expect("small")).to_string();
-    let (missed, reason) =
-        [("Fail", "Missed"), ("ApplyNow", "Missed"), ("Skip", "Succeeded")][number % 3];
+    let (missed, reason) = [("Fail", "Missed"), ("ApplyNow", "Missed"), ("Skip", "Succeeded")][number % 3];
     let users = by_username([format!("in{number}"), format!("out{number}")]);
     let spec = json!({
         "users": users, "state": "Suspended", "startTime": date, "missedPolicy": missed,

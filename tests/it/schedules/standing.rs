@@ -38,9 +38,10 @@ pub async fn until(
 ) -> ScheduledUserStateStatus {
     eventually(&format!("{username} of {name} to be {result}"), PATIENCE, async || {
         let status = calendar.schedule_status(name).await;
-        let found = status.users.iter().any(|user| {
-            user.username.as_deref() == Some(username) && user.result == result
-        });
+        let found = status
+            .users
+            .iter()
+            .any(|user| user.username.as_deref() == Some(username) && user.result == result);
         if found { Ok(status) } else { Err(status) }
     })
     .await

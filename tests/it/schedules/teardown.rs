@@ -90,7 +90,10 @@ async fn a_namespace_goes_without_its_credential() {
         if left.contains("jumpcloud") || left.contains("jcconn") { Err(left) } else { Ok(()) }
     })
     .await;
-    assert_eq!(there.schedules().list(&kube::api::ListParams::default()).await.expect("a list").items.len(), SCHEDULES);
+    assert_eq!(
+        there.schedules().list(&kube::api::ListParams::default()).await.expect("a list").items.len(),
+        SCHEDULES
+    );
     let flags = but(QUICK, "--cleanup-timeout", "2s");
     let watched = ("--watch-namespace", there.namespace.as_str());
     let operator = home.replica("b", &[&[watched], flags.as_slice()].concat());

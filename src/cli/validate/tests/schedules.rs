@@ -43,11 +43,11 @@ fn every_mistake_is_told_once() {
         ),
         [
             "spec.pause is not a field; did you mean paused".to_owned(),
-            "spec.timeZone is not of the form ^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$".to_owned(),
             "spec.users[3].user is not a field".to_owned(),
             "spec.users[4] is not an object".to_owned(),
             "spec.users[5].id is not a text".to_owned(),
             format!("startTime: {}", StartTimeError::Malformed),
+            format!("timeZone: {}", StartTimeError::UnknownZone),
             "startingDeadline: is not a duration such as 90s or 1h30m".to_owned(),
             "verification.gracePeriod: is not between 1s and 8760h".to_owned(),
             format!("activationEmails: {NO_ACTIVATION}"),

@@ -179,11 +179,27 @@ pub struct JumpCloudConnectionStatus {
     /// checked after a change; absent when the credential may not read the organisation's settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_user_state: Option<NewUserState>,
+    /// Scheduled state changes to come, of all ScheduledUserState of this connection. As of the last time
+    /// that one of them changed; absent when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_events: Option<ScheduledEvents>,
     /// uid and resourceVersion of the Secret that was checked last, as `uid/resourceVersion`. With two
     /// Secrets both, that of the client id first, with a comma between them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub credential_version: Option<String>,
+}
+
+/// Scheduled state changes to come.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduledEvents {
+    /// How many.
+    pub count: u32,
+    /// When the next one is, in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub next_time: Option<String>,
 }
 
 /// The state of new users that declare none, by the way they come in: Activated or Staged, or whatever

@@ -1,4 +1,4 @@
-//! What the watched form of a batch keeps of its users: 64-bit fingerprints instead of names.
+//! What the watched forms of objects keep of their users: 64-bit fingerprints instead of names.
 //!
 //! Fingerprints are keyed by a random number of this process: nobody can prepare names that look alike,
 //! and they are never stored or sent. The visitors read a list row by row and drop each row at once;
@@ -8,9 +8,11 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
+use jiff::Timestamp;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::scheduled_user_state::ScheduledState;
 use crate::users::row::fold;
 
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -31,6 +33,24 @@ pub fn of_email(email: &str) -> u64 {
 #[must_use]
 pub fn of_id(id: &str) -> u64 {
     KEY.hash_one(("id", id))
+}
+
+/// Fingerprint of a scheduled change: JumpCloud's id of the user, the state, the instant.
+#[must_use]
+pub fn of_change(id: &str, state: ScheduledState, time: Timestamp) -> u64 {
+    KEY.hash_one(("change", id, state, time.as_second()))
+}
+
+/// Fingerprint of a scheduled change by its minute alone: JumpCloud may cut seconds off.
+#[must_use]
+pub fn of_minute(id: &str, state: ScheduledState, time: Timestamp) -> u64 {
+    KEY.hash_one(("minute", id, state, time.as_second().div_euclid(60)))
+}
+
+/// Fingerprint of an event that JumpCloud lists: its ids of the scheduled job and of the user.
+#[must_use]
+pub fn of_event(job_id: &str, user_id: &str) -> u64 {
+    KEY.hash_one(("event", job_id, user_id))
 }
 
 /// Fingerprint of anything that can be hashed: tells whether it has changed.

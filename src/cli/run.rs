@@ -24,7 +24,8 @@ use crate::controller::claims::Claims;
 use crate::controller::connection::{self, Watched};
 use crate::controller::connections::Connections;
 use crate::controller::context::Context;
-use crate::controller::followers::Followers;
+use crate::controller::schedule_claims::ScheduleClaims;
+use crate::controller::scheduled_events;
 use crate::controller::turns::Turns;
 use crate::controller::user_batch::Listeners;
 use crate::controller::wakes::Wakes;
@@ -184,15 +185,17 @@ fn controllers(
     let wakes = Arc::new(wakes);
     let (wake, mut doubts) = mpsc::channel(1);
     let observer = Arc::new(Counted(metrics.clone()));
+    let stores = connections.iter().map(Controller::store).collect();
+    let known = Connections::new(client.clone(), args.outbound(observer)?, stores, wake);
+    let woken = Arc::clone(&wakes);
+    let schedule_claims = Arc::new(ScheduleClaims::new(
+        move |namespace, name| woken.wake(Kind::Schedule, namespace, name),
+        Arc::clone(known.changes()),
+    ));
     let context = Arc::new(Context {
         policy: args.policy(),
         leadership,
-        connections: Connections::new(
-            client.clone(),
-            args.outbound(observer)?,
-            connections.iter().map(Controller::store).collect(),
-            wake,
-        ),
+        connections: known,
         memory: memory::Memory::default(),
         recorder: Recorder::new(
             client.clone(),
@@ -204,7 +207,7 @@ fn controllers(
         shutdown: shutdown.clone(),
         secret_poll_interval: args.secret_poll_interval,
         claims: Arc::new(Claims::new(Arc::clone(&wakes))),
-        followers: Arc::new(Followers::new(Arc::clone(&wakes))),
+        schedule_claims,
         turns: Arc::new(Turns::new(wakes)),
         batches: batches.iter().map(Watch::store).collect(),
         schedules: schedules.iter().map(Watch::store).collect(),
@@ -229,7 +232,7 @@ fn controllers(
         let listeners = Listeners {
             claims: Arc::clone(&context.claims),
             turns: Arc::clone(&context.turns),
-            followers: Arc::clone(&context.followers),
+            schedule_claims: Arc::clone(&context.schedule_claims),
         };
         let context = Arc::clone(&context);
         running.push(Box::pin(attend::run::<JumpCloudUserBatch>(
@@ -244,7 +247,7 @@ fn controllers(
         let watched = api::<Watched>(client, scope.as_deref());
         let listeners = schedule::Listeners {
             turns: Arc::clone(&context.turns),
-            followers: Arc::clone(&context.followers),
+            claims: Arc::clone(&context.schedule_claims),
         };
         let context = Arc::clone(&context);
         running.push(Box::pin(attend::run::<ScheduledUserState>(
@@ -258,6 +261,7 @@ fn controllers(
     let (turns, token) = (Arc::clone(&context.turns), shutdown.token());
     running.push(Box::pin(async move { turns.run(token).await }));
     running.push(Box::pin(sweep::run(Arc::clone(&context))));
+    running.push(Box::pin(scheduled_events::run(Arc::clone(&context))));
     let token = shutdown.token();
     running.push(Box::pin(async move {
         loop {

@@ -26,6 +26,7 @@ use super::context::Context;
 use super::error::Error;
 use super::intake::{Intake, Listener};
 use super::running::Object;
+use super::scheduled_events::News;
 use super::wakes::Woken;
 use super::{orphan, unreadable};
 use crate::api::recording::Recording;
@@ -92,7 +93,10 @@ pub async fn run<K: Attended>(
     let events = watcher(objects, selected).map_ok(move |event| intake.take_in(event));
     let own = trigger_self(reflector(writer, events).applied_objects(), ());
     let heads = store.clone();
-    let changed = watcher(connections, watcher::Config::default()).touched_objects();
+    let mut news = News::default();
+    let changed = watcher(connections, watcher::Config::default())
+        .try_filter(move |event| std::future::ready(news.is_news(event)))
+        .touched_objects();
     let dependent = trigger_with(changed, move |connection| dependents(&heads, &connection));
     let woken = stream::poll_fn(move |task| wakes.poll_recv(task))
         .map(|Woken { namespace, name }| Ok(ObjectRef::new(&name).within(&namespace).into()));

@@ -9,14 +9,17 @@
 //! Assumptions: watches may be late, and two replicas see different things. Claims are advice; JumpCloud
 //! takes a username once, and no status says that a user is ours without evidence.
 
+pub(super) mod claimant;
 mod index;
-mod table;
+pub(super) mod table;
+pub(super) mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+use self::claimant::{Asking, Claimant, key};
 use self::index::Index;
 use super::connections::Connections;
 use super::object::Fetched;
@@ -25,33 +28,13 @@ use crate::api::fingerprint;
 use crate::api::head::BatchHead;
 use crate::api::recording::Kind;
 use crate::api::user_batch::JumpCloudUserBatch;
-use crate::plan::claims::{Claim, Claims as Planned, Hold, Holder};
+use crate::plan::claims::{Claim, Claims as Planned, Hold};
 use crate::users::row::DesiredRow;
 
 /// The claims of all watched objects.
 pub struct Claims {
     index: Mutex<Index>,
     wakes: Arc<Wakes>,
-}
-
-/// An object that asks.
-#[derive(Debug, Clone, Copy)]
-struct Asking<'a> {
-    namespace: &'a str,
-    name: &'a str,
-    connection: &'a str,
-    created: Timestamp,
-    organization: Option<&'a str>,
-}
-
-/// An object that claims users, as the index knows it.
-#[derive(Debug, Clone)]
-struct Claimant {
-    namespace: Arc<str>,
-    name: Arc<str>,
-    connection: Arc<str>,
-    created: Timestamp,
-    organization: Option<Arc<str>>,
 }
 
 impl Claims {
@@ -136,14 +119,20 @@ impl Claims {
                 rivals.insert(row.key(), claim);
             }
         }
-        index.waits(&key(asking.namespace, asking.name), lost_to);
+        index.waiting.waits(&key(asking.namespace, asking.name), lost_to);
         Planned { owners, rivals }
     }
 
     /// Takes in an object, with the users of its head, which go.
     pub fn observe(&self, head: &mut BatchHead) {
         let users = std::mem::take(&mut head.users);
-        let Some(claimant) = Claimant::of(head) else { return };
+        let Some(claimant) = Claimant::of(
+            &head.metadata,
+            &head.spec.connection_ref.name,
+            head.status.organization_id.as_deref(),
+        ) else {
+            return;
+        };
         let concerned = self.lock().put(claimant, &users);
         concerned.iter().for_each(|key| self.wake(key));
     }
@@ -166,32 +155,6 @@ impl Claims {
 }
 
 impl Asking<'_> {
-    /// Whether the other object's users are of the same organisation; then, whether users are handed over
-    /// between the two. `None` also while nobody knows: who may be of another organisation is no rival.
-    fn shares(
-        &self,
-        other: &Claimant,
-        organization_of: impl Fn(&str, &str) -> Option<String>,
-    ) -> Option<bool> {
-        if (&*other.namespace, &*other.name) == (self.namespace, self.name) {
-            return None;
-        }
-        let same_connection = (&*other.namespace, &*other.connection) == (self.namespace, self.connection);
-        let theirs = other
-            .organization
-            .as_deref()
-            .map(str::to_owned)
-            .or_else(|| organization_of(&other.namespace, &other.connection));
-        match (self.organization, theirs) {
-            (Some(ours), Some(theirs)) => (ours == theirs).then_some(same_connection),
-            _ => same_connection.then_some(true),
-        }
-    }
-
-    fn is_younger_than(&self, other: &Claimant) -> bool {
-        (other.created, &*other.namespace, &*other.name) < (self.created, self.namespace, self.name)
-    }
-
     fn claim(
         &self,
         other: &Claimant,
@@ -200,34 +163,15 @@ impl Asking<'_> {
         state: Option<String>,
         under_way: bool,
     ) -> Claim {
-        let holder = if *other.namespace == *self.namespace {
-            Holder::Neighbour(other.key())
-        } else {
-            Holder::Stranger
-        };
-        Claim { holder, hold, hands_over, state, older: self.is_younger_than(other), under_way }
+        Claim {
+            holder: self.holder(other),
+            hold,
+            hands_over,
+            state,
+            older: self.is_younger_than(other),
+            under_way,
+        }
     }
-}
-
-impl Claimant {
-    fn of(head: &BatchHead) -> Option<Self> {
-        let metadata = &head.metadata;
-        Some(Self {
-            namespace: metadata.namespace.as_deref()?.into(),
-            name: metadata.name.as_deref()?.into(),
-            connection: head.spec.connection_ref.name.as_str().into(),
-            created: metadata.creation_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0),
-            organization: head.status.organization_id.as_deref().map(Into::into),
-        })
-    }
-
-    fn key(&self) -> String {
-        key(&self.namespace, &self.name)
-    }
-}
-
-fn key(namespace: &str, name: &str) -> String {
-    format!("{namespace}/{name}")
 }
 
 #[cfg(test)]

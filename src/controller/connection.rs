@@ -135,7 +135,12 @@ async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Ac
         new.new_user_state = new_user_state(&client, &old, &new).await;
     }
     write(connection, &old, &new, &assessed.verdict, context).await?;
-    Ok(if assessed.verdict.standing == Standing::Done { Action::await_change() } else { again(context) })
+    if assessed.verdict.standing != Standing::Done {
+        return Ok(again(context));
+    }
+    // A new object knows nothing of schedules that are older.
+    context.connections.changes().note(format!("{namespace}/{}", connection.name_any()));
+    Ok(Action::await_change())
 }
 
 fn again(context: &Context) -> Action {

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use self::departed::Departed;
 use super::credentials::{self, KeyMaterial, Outbound};
 use super::error::Error;
+use super::scheduled_events::Changes;
 use super::turns::Shared;
 use crate::api::connection::{JumpCloudConnection, JumpCloudConnectionSpec};
 use crate::jumpcloud::auth::Credential;
@@ -50,6 +51,7 @@ pub struct Connections {
     held: Mutex<HashMap<String, Held>>,
     departed: Departed,
     wake: Sender<()>,
+    changes: Arc<Changes>,
 }
 
 /// The way to JumpCloud, and whom it is shared with.
@@ -126,7 +128,8 @@ impl Connections {
     ) -> Self {
         let (throttles, tokens) = (Throttles::default(), Tokens::default());
         let (held, departed) = (Mutex::default(), Departed::default());
-        Self { client, outbound, throttles, tokens, stores, held, departed, wake }
+        let changes = Arc::default();
+        Self { client, outbound, throttles, tokens, stores, held, departed, wake, changes }
     }
 
     /// The connection for a pass of an object in `namespace`, and the way to JumpCloud when it can be used.
@@ -306,6 +309,12 @@ impl Connections {
         let reference = ObjectRef::<DeserializeGuard<JumpCloudConnection>>::new(name).within(namespace);
         let found = self.stores.iter().find_map(|store| store.get(&reference))?;
         found.0.as_ref().ok().cloned().map(Arc::new)
+    }
+
+    /// Connections whose scheduled events are to be compared with their status.
+    #[must_use]
+    pub fn changes(&self) -> &Arc<Changes> {
+        &self.changes
     }
 
     /// Brings the number of connections that can be used up to date.

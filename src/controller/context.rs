@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::claims::Claims;
 use super::connections::Connections;
-use super::followers::Followers;
 use super::gauges::Gauges;
 use super::memory::Memory;
 use super::running::Running;
+use super::schedule_claims::ScheduleClaims;
 use super::turns::Turns;
 use crate::api::head::BatchHead;
 use crate::api::schedule_head::ScheduleHead;
@@ -52,8 +52,8 @@ pub struct Context {
     pub secret_poll_interval: Duration,
     /// Which object has or wants which user.
     pub claims: Arc<Claims>,
-    /// Which schedules take their users from which batch.
-    pub followers: Arc<Followers>,
+    /// Which schedule claims which change, and takes its users from which batch.
+    pub schedule_claims: Arc<ScheduleClaims>,
     /// Whose turn it is to call JumpCloud.
     pub turns: Arc<Turns>,
     /// The watched forms of all batches, one store per watched namespace.

@@ -8,8 +8,8 @@ use super::claims::Claims;
 use super::context::Context;
 use super::drive::drive;
 use super::error::Error;
-use super::followers::Followers;
 use super::intake::Listener;
+use super::schedule_claims::ScheduleClaims;
 use super::turns::Turns;
 use crate::api::head::{BatchHead, HeadUsers};
 use crate::api::recording::Kind;
@@ -36,7 +36,7 @@ pub struct Listeners {
     /// Whose turn it is.
     pub turns: Arc<Turns>,
     /// Which schedules take their users from which batch.
-    pub followers: Arc<Followers>,
+    pub schedule_claims: Arc<ScheduleClaims>,
 }
 
 impl Listener<BatchHead> for Listeners {
@@ -44,15 +44,13 @@ impl Listener<BatchHead> for Listeners {
         self.claims.observe(head);
         let under_way = head.status.submissions.iter().filter(|s| s.is_under_way()).count();
         self.turns.observe(Kind::UserBatch, &head.metadata, &head.spec.connection_ref.name, under_way);
-        if let (Some(namespace), Some(name)) = (&head.metadata.namespace, &head.metadata.name) {
-            self.followers.changed(namespace, name);
-        }
+        self.schedule_claims.batch_changed(head);
     }
 
     fn forget(&self, namespace: &str, name: &str) {
         self.claims.forget(namespace, name);
         self.turns.forget(Kind::UserBatch, namespace, name);
-        self.followers.changed(namespace, name);
+        self.schedule_claims.batch_gone(namespace, name);
     }
 
     fn lighten(&self, head: &mut BatchHead) {

@@ -9,7 +9,7 @@ use crate::api::submission::Recorded;
 pub const REWRITES: u32 = 5;
 
 /// The object as it was planned from, or as it was read back.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Snapshot<'a, S> {
     /// Identity of the object.
     pub uid: &'a str,
@@ -18,6 +18,15 @@ pub struct Snapshot<'a, S> {
     /// Its status.
     pub status: &'a S,
 }
+
+// Not derived: a status need not be `Copy` for that.
+impl<S> Clone for Snapshot<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Snapshot<'_, S> {}
 
 /// How to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use self::case::{Case, Kind, service_account};
 use crate::harness::manifests::{batch, plain_users};
 use crate::harness::plane::{apply, kubectl};
+use crate::harness::schedules;
 use crate::harness::world::World;
 
 const REGION_OR_URL: &str = "region and apiURL exclude each other; leave one out";
@@ -171,7 +172,7 @@ async fn the_api_server_accepts_and_refuses_what_the_definitions_say() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_connection_of_a_batch_cannot_change() {
+async fn the_connection_of_an_object_cannot_change() {
     let world = World::bare("cel-immutable", Settings::default()).await;
     let users = plain_users("u", 1);
     world.apply_batch("sales", &json!({"users": users}));
@@ -189,6 +190,13 @@ async fn the_connection_of_a_batch_cannot_change() {
     apply(&batch(&world.namespace, "hr", &json!({"connectionRef": {"name": "eu"}, "users": []})).to_string());
     let back = batch(&world.namespace, "hr", &json!({"users": []}));
     let printed = kubectl(&["replace", "-f", "-"], &back.to_string());
+    assert!(!printed.success && printed.text.contains(IMMUTABLE), "{}", printed.text);
+
+    let mut spec = Kind::Schedule.base();
+    apply(&schedules::schedule(&world.namespace, "monday", &spec).to_string());
+    spec["connectionRef"] = json!({"name": "other"});
+    let other = schedules::schedule(&world.namespace, "monday", &spec);
+    let printed = kubectl(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &other.to_string());
     assert!(!printed.success && printed.text.contains(IMMUTABLE), "{}", printed.text);
 }
 

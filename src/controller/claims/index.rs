@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Claimant;
 use super::table::{Hit, MOST_OBJECTS, Table};
+use super::waiting::Waiting;
 use crate::api::fingerprint;
 use crate::api::head::{HeadUsers, HeldState};
 
@@ -32,10 +33,7 @@ pub(super) struct Index {
     unused: Vec<u32>,
     living: usize,
     dead: usize,
-    /// By the object that has what they want: who waits.
-    waiting: HashMap<String, BTreeSet<String>>,
-    /// By who waits: for whom.
-    waits_for: HashMap<String, BTreeSet<String>>,
+    pub(super) waiting: Waiting,
 }
 
 enum Place {
@@ -80,30 +78,10 @@ impl Index {
         })
     }
 
-    /// Notes for whom an object waits, in place of what was noted before.
-    pub(super) fn waits(&mut self, waiter: &str, lost_to: Vec<String>) {
-        let now: BTreeSet<String> = lost_to.into_iter().collect();
-        let before = self.waits_for.remove(waiter).unwrap_or_default();
-        for gone in before.difference(&now) {
-            if let Some(waiting) = self.waiting.get_mut(gone) {
-                waiting.remove(waiter);
-                if waiting.is_empty() {
-                    self.waiting.remove(gone);
-                }
-            }
-        }
-        for holder in &now {
-            self.waiting.entry(holder.clone()).or_default().insert(waiter.to_owned());
-        }
-        if !now.is_empty() {
-            self.waits_for.insert(waiter.to_owned(), now);
-        }
-    }
-
     /// Takes an object in. Returns whom that concerns.
     pub(super) fn put(&mut self, claimant: Claimant, users: &HeadUsers) -> BTreeSet<String> {
         let key = claimant.key();
-        let mut concerned = self.waiting.get(&key).cloned().unwrap_or_default();
+        let mut concerned = self.waiting.on(&key);
         let digest = fingerprint::of(users);
         let known = self.numbers.get(&key).and_then(|number| self.objects.get_mut(*number as usize));
         if let Some(Place::Taken { claimant: before, users, .. }) = known
@@ -131,8 +109,8 @@ impl Index {
     /// Forgets an object. Returns whom that concerns.
     pub(super) fn remove(&mut self, key: &str) -> BTreeSet<String> {
         self.bury(key);
-        self.waits(key, Vec::new());
-        self.waiting.get(key).cloned().unwrap_or_default()
+        self.waiting.waits(key, Vec::new());
+        self.waiting.on(key)
     }
 
     fn claimant(&self, number: u32) -> Option<&Claimant> {

@@ -5,7 +5,7 @@
 //! [`Table::retain`] takes them out: whoever looks knows which objects there are.
 
 /// Objects that can be told apart: 20 bits.
-pub(super) const MOST_OBJECTS: u32 = 1 << 20;
+pub(in crate::controller) const MOST_OBJECTS: u32 = 1 << 20;
 
 /// The lowest bits of an entry: four flags, then the number of the object.
 const FLAGS: u32 = 4;
@@ -15,17 +15,17 @@ const NUMBER: u32 = 20;
 type Entry = [u8; 10];
 
 /// One table. Fingerprints of one kind only.
-pub(super) struct Table {
+pub(in crate::controller) struct Table {
     lists: Box<[Vec<Entry>]>,
 }
 
 /// One object that has a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hit {
+pub(in crate::controller) struct Hit {
     /// The object's number.
-    pub(super) object: u32,
+    pub(in crate::controller) object: u32,
     /// Four bits, of whatever meaning.
-    pub(super) flags: u8,
+    pub(in crate::controller) flags: u8,
 }
 
 impl Default for Table {
@@ -36,7 +36,7 @@ impl Default for Table {
 
 impl Table {
     /// Adds an entry.
-    pub(super) fn insert(&mut self, fingerprint: u64, hit: Hit) {
+    pub(in crate::controller) fn insert(&mut self, fingerprint: u64, hit: Hit) {
         let entry = pack(fingerprint, hit);
         let Some(list) = self.lists.get_mut(list_of(fingerprint)) else { return };
         if list.len() == list.capacity() {
@@ -47,8 +47,20 @@ impl Table {
         list.insert(at, entry);
     }
 
+    /// Takes an entry out.
+    pub(in crate::controller) fn remove(&mut self, fingerprint: u64, hit: Hit) {
+        let entry = pack(fingerprint, hit);
+        let Some(list) = self.lists.get_mut(list_of(fingerprint)) else { return };
+        if let Ok(at) = list.binary_search(&entry) {
+            list.remove(at);
+            if list.capacity() > 2 * list.len() + 4 {
+                list.shrink_to(list.len() + list.len() / 16);
+            }
+        }
+    }
+
     /// The objects that have a fingerprint, also those that are gone.
-    pub(super) fn get(&self, fingerprint: u64) -> impl Iterator<Item = Hit> + '_ {
+    pub(in crate::controller) fn get(&self, fingerprint: u64) -> impl Iterator<Item = Hit> + '_ {
         let list = self.lists.get(list_of(fingerprint)).map(Vec::as_slice).unwrap_or_default();
         let first = pack(fingerprint, Hit { object: 0, flags: 0 });
         let last = pack(fingerprint, Hit { object: MOST_OBJECTS - 1, flags: (1 << FLAGS) - 1 });
@@ -57,16 +69,22 @@ impl Table {
     }
 
     /// Takes out the entries of objects that are gone.
-    pub(super) fn retain(&mut self, exists: impl Fn(u32) -> bool) {
+    pub(in crate::controller) fn retain(&mut self, exists: impl Fn(u32) -> bool) {
         for list in &mut self.lists {
             list.retain(|entry| exists(unpack(entry).object));
             list.shrink_to(list.len() + list.len() / 16);
         }
     }
 
+    /// Entries, also of objects that are gone.
+    #[cfg(test)]
+    pub(in crate::controller) fn len(&self) -> usize {
+        self.lists.iter().map(Vec::len).sum()
+    }
+
     /// Bytes in use, free room of the lists included.
     #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::controller) fn bytes(&self) -> usize {
         let lists =
             self.lists.iter().map(|list| list.capacity() * size_of::<Entry>() + size_of::<Vec<Entry>>());
         lists.sum()
@@ -115,6 +133,10 @@ mod tests {
         assert_eq!(hits(&table, 0), [(7, 2)]);
         assert_eq!(hits(&table, 1 << 56), [(7, 3)]);
         assert_eq!(hits(&table, 1), []);
+        table.remove(0, Hit { object: 7, flags: 1 });
+        assert_eq!(hits(&table, 0), [(7, 2)], "other flags are another entry");
+        table.remove(u64::MAX - 1, Hit { object: 7, flags: 1 });
+        assert_eq!(hits(&table, u64::MAX - 1), []);
         table.retain(|object| object == 7);
         assert_eq!(hits(&table, u64::MAX), []);
         assert_eq!(hits(&table, 0), [(7, 2)]);

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::plan::claims::Holder;
 use crate::plan::desired::desired;
 
 /// A batch of `people` or another namespace, created in that second.
@@ -208,7 +209,10 @@ fn a_relist_tells_by_omission_what_is_gone() {
     let mut intake = crate::controller::intake::Intake::new(crate::controller::user_batch::Listeners {
         claims: Arc::clone(&claims),
         turns: Arc::new(crate::controller::turns::Turns::new(Arc::default())),
-        followers: Arc::new(crate::controller::followers::Followers::new(Arc::default())),
+        schedule_claims: Arc::new(crate::controller::schedule_claims::ScheduleClaims::new(
+            |_, _| (),
+            Arc::default(),
+        )),
     });
     let a = || head("people/a", 10, &["ada"], &Value::Null);
     let b = || head("people/b", 10, &["bob"], &Value::Null);

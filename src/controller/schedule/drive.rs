@@ -1,5 +1,6 @@
 //! One pass over a schedule: ask the planner, do what it says, until it says to wait.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +21,9 @@ use crate::jumpcloud::client::JumpCloud;
 use crate::jumpcloud::error::Error as ClientError;
 use crate::plan::facts::{ConnectionFact, FailedRead, Repaired};
 use crate::plan::policy::after;
+use crate::plan::schedule::change::Change;
 use crate::plan::schedule::desired::{Desired, desired};
-use crate::plan::schedule::facts::{Call, Facts, Read};
+use crate::plan::schedule::facts::{Call, Facts, Listed, Read};
 use crate::plan::schedule::step::{Commit, Finalizer, Schedule, Step, plan};
 use crate::runtime::clock;
 use crate::users::clean;
@@ -45,6 +47,7 @@ pub(super) async fn drive(
     let Some(object) = fetch(&api, name).await? else { return Ok(None) };
     let desired = desired(&object.whole.spec, object.bytes);
     let mut pass = Pass::new(context, api, (namespace, name), object);
+    pass.refresh_claims(&desired);
     let mut wake = None;
     for steps in 0.. {
         if steps > MAX_STEPS {
@@ -53,9 +56,9 @@ pub(super) async fn drive(
         let status = pass.line.object.status();
         let step = plan(&pass.schedule(&desired, &status), &pass.facts, &context.policy, clock::now());
         let go_on = match step {
-            Step::Read(what) => pass.read(what).await?,
-            Step::Commit(write) => pass.commit(&write).await?,
-            Step::Send(_) => pass.send().await,
+            Step::Read(what) => pass.read(what, &desired).await?,
+            Step::Commit(write) => pass.commit(&write, &desired).await?,
+            Step::Send(_) => pass.send(&desired).await,
             Step::Call(call) => pass.call(call, &desired).await,
             Step::Finalizer(change) => pass.finalizer(change).await?,
             Step::Idle { wake_at } => {
@@ -111,8 +114,34 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Takes in what they say about its users and events.
+    fn refresh_claims(&mut self, desired: &Desired) {
+        let Some(change) = Change::declared(desired) else { return };
+        let object = &self.line.object.whole;
+        let status = self.line.object.status();
+        let found = self.facts.users.values().filter_map(|look| Some(look.found.as_ref()?.id.as_str()));
+        let users: BTreeSet<&str> =
+            status.users.iter().filter_map(|user| user.id.as_deref()).chain(found).collect();
+        let own = status.events.iter().map(|entry| Listed {
+            job_id: entry.scheduled_job_id.clone(),
+            user_id: entry.id.clone(),
+            state: None,
+            time: None,
+        });
+        let listed: Vec<Listed> =
+            self.facts.events.values().flat_map(|look| look.rows.iter().cloned()).chain(own).collect();
+        let context = self.line.context;
+        self.facts.claims = context.schedule_claims.about_object(
+            object,
+            (change.state, change.time),
+            users,
+            &listed,
+            &context.connections,
+        );
+    }
+
     /// Reads (I/O). A read that fails does not end the pass: the planner knows what else can be done.
-    async fn read(&mut self, what: Read) -> Result<bool, Error> {
+    async fn read(&mut self, what: Read, desired: &Desired) -> Result<bool, Error> {
         match &what {
             Read::Connection => {
                 let deleted = is_deleted(&self.line.object);
@@ -148,6 +177,7 @@ impl<'a> Pass<'a> {
             Ok(()) => self.line.read_worked(),
             Err(error) => self.read_failed(what, &error),
         }
+        self.refresh_claims(desired);
         Ok(true)
     }
 
@@ -182,11 +212,13 @@ impl<'a> Pass<'a> {
     }
 
     /// Writes (I/O). With an intent, everything that sending needs is got first.
-    async fn commit(&mut self, commit: &Commit) -> Result<bool, Error> {
+    async fn commit(&mut self, commit: &Commit, desired: &Desired) -> Result<bool, Error> {
         let write = Write { status: &commit.status, intent: commit.intent.as_ref() };
         match self.line.commit(write, &commit.verdict).await? {
             Wrote::Written(nonce) => {
                 self.facts.committed(nonce, clock::nonce());
+                self.line.context.schedule_claims.observe_status(&self.line.object.whole);
+                self.refresh_claims(desired);
                 Ok(true)
             }
             Wrote::NotNow(setback) => {
@@ -198,7 +230,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Sends (I/O), on a task of its own.
-    async fn send(&mut self) -> bool {
+    async fn send(&mut self, desired: &Desired) -> bool {
         // Of ApplyNow's job nobody needs a mail: its results are in status.
         let manner = Manner { suppress_email: true, creation_source: None };
         let cleaned = |message: &str| clean::message(message, None);
@@ -206,6 +238,8 @@ impl<'a> Pass<'a> {
         self.facts.armed = None;
         self.facts.deliveries.insert(sent.nonce, sent.outcome);
         self.suffer(sent.setback);
+        self.line.context.schedule_claims.observe_status(&self.line.object.whole);
+        self.refresh_claims(desired);
         !sent.lost_sight
     }
 

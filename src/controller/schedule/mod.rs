@@ -12,11 +12,11 @@ use std::time::Duration;
 use super::attend::{Attended, Head};
 use super::context::Context;
 use super::error::Error;
-use super::followers::Followers;
 use super::intake::Listener;
+use super::schedule_claims::ScheduleClaims;
 use super::turns::Turns;
 use crate::api::recording::Kind;
-use crate::api::schedule_head::ScheduleHead;
+use crate::api::schedule_head::{ScheduleHead, ScheduleUsers};
 use crate::api::scheduled_user_state::ScheduledUserState;
 
 impl Head for ScheduleHead {
@@ -37,8 +37,8 @@ impl Attended for ScheduledUserState {
 pub struct Listeners {
     /// Whose turn it is.
     pub turns: Arc<Turns>,
-    /// Which schedules take their users from which batch.
-    pub followers: Arc<Followers>,
+    /// Which schedule claims which change, and takes its users from which batch.
+    pub claims: Arc<ScheduleClaims>,
 }
 
 impl Listener<ScheduleHead> for Listeners {
@@ -47,16 +47,15 @@ impl Listener<ScheduleHead> for Listeners {
         let jobs = head.status.submissions.iter().filter(|request| request.job_id.is_some());
         let (metadata, connection) = (&head.metadata, &head.spec.connection_ref.name);
         self.turns.observe(Kind::Schedule, metadata, connection, jobs.count());
-        if let (Some(namespace), Some(name)) = (&metadata.namespace, &metadata.name) {
-            let batch = head.spec.users_from_batch.as_ref().map(|batch| batch.name.as_str());
-            self.followers.follows(namespace, name, batch);
-        }
+        self.claims.observe(head);
     }
 
     fn forget(&self, namespace: &str, name: &str) {
         self.turns.forget(Kind::Schedule, namespace, name);
-        self.followers.follows(namespace, name, None);
+        self.claims.forget(namespace, name);
     }
 
-    fn lighten(&self, _: &mut ScheduleHead) {}
+    fn lighten(&self, head: &mut ScheduleHead) {
+        head.users = ScheduleUsers::default();
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::change::{Change, kept_time, whole_minute};
-use super::facts::{Call, EventsLook, EventsWanted, Facts, Listed};
+use super::facts::{Call, Claims, EventsLook, EventsWanted, Facts, Listed};
 use crate::api::schedule_status::{EventEntry, ScheduledUserStateStatus, origin};
 use crate::api::scheduled_user_state::DeletionPolicy;
 use crate::plan::facts::Repaired;
@@ -51,6 +51,15 @@ pub fn drop_past(status: &mut ScheduledUserStateStatus, now: Timestamp) {
         .collect();
     let mut passed = passed.into_iter();
     status.events.retain(|_| !passed.next().unwrap_or_default());
+}
+
+/// Drops events that another object has recorded as well, where this one gives way or does not want them: they are
+/// the other's to cancel.
+pub fn drop_anothers(status: &mut ScheduledUserStateStatus, claims: &Claims) {
+    status.events.retain(|entry| {
+        let both = claims.recorded.contains(&(entry.scheduled_job_id.clone(), entry.id.clone()));
+        !(both && (entry.superseded.is_some() || claims.gives_way(&entry.id)))
+    });
 }
 
 /// The jobs of a status, by id.

@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    fn check(fields: Value, bytes: usize) -> Vec<String> {
+    fn check(fields: &Value, bytes: usize) -> Vec<String> {
         let mut spec = json!({"state": "Activated", "startTime": "2027-01-04T09:00:00Z"});
         spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         let spec: ScheduledUserStateSpec = serde_json::from_value(spec).unwrap();
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn every_user_is_told_by_row_and_never_by_address() {
         let found = check(
-            json!({"users": [
+            &json!({"users": [
                 {"username": "ada"},
                 {},
                 {"username": "bob", "email": "bob@example.com"},
@@ -188,8 +188,8 @@ mod tests {
 
     #[test]
     fn an_empty_schedule_is_refused_and_one_of_a_batch_is_not() {
-        assert_eq!(check(json!({}), 100), [format!("users: {NOBODY}")]);
-        assert_eq!(check(json!({"usersFromBatch": {"name": "sales"}}), 100), Vec::<String>::new());
+        assert_eq!(check(&json!({}), 100), [format!("users: {NOBODY}")]);
+        assert_eq!(check(&json!({"usersFromBatch": {"name": "sales"}}), 100), Vec::<String>::new());
     }
 
     #[test]
@@ -218,7 +218,7 @@ mod tests {
                 vec![format!("{place}: overrideAddress is not an e-mail address")],
             ),
         ] {
-            assert_eq!(check(fields.clone(), 100), expected, "{fields}");
+            assert_eq!(check(&fields, 100), expected, "{fields}");
         }
     }
 
@@ -227,11 +227,11 @@ mod tests {
         let users = |count: usize, length: usize| -> Vec<Value> {
             (0..count).map(|i| json!({"username": format!("{i:0length$}")})).collect()
         };
-        assert_eq!(check(json!({"users": users(500, 100)}), MAX_OBJECT), Vec::<String>::new());
-        let found = check(json!({"users": users(501, 8)}), MAX_OBJECT + 1);
+        assert_eq!(check(&json!({"users": users(500, 100)}), MAX_OBJECT), Vec::<String>::new());
+        let found = check(&json!({"users": users(501, 8)}), MAX_OBJECT + 1);
         assert!(found[0].starts_with("users: 501 users are too many"), "{found:?}");
         assert!(found[1].contains("901 of 900 KiB"), "{found:?}");
-        let found = check(json!({"users": users(500, 900)}), 1000);
+        let found = check(&json!({"users": users(500, 900)}), 1000);
         assert!(found[0].contains("split the list") && found.len() == 1, "{found:?}");
     }
 }

@@ -150,19 +150,19 @@ mod tests {
 
     use super::*;
 
-    fn of(fields: Value) -> Desired {
+    fn of(fields: &Value) -> Desired {
         let mut spec = json!({"users": [{"username": "ada"}], "state": "Suspended", "startTime": "2027-01-04T09:00:00Z"});
         spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         desired(&serde_json::from_value(spec).unwrap(), 1000)
     }
 
-    fn told(fields: Value) -> Vec<String> {
+    fn told(fields: &Value) -> Vec<String> {
         of(fields).problems.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn a_sound_spec_is_what_it_says() {
-        let found = of(json!({
+        let found = of(&json!({
             "users": [{"username": "ada"}, {"email": "bob@example.com"}, {"id": "5f1b"}],
             "startTime": "2027-01-04T09:00:00", "timeZone": "Europe/Berlin",
         }));
@@ -176,13 +176,13 @@ mod tests {
         assert_eq!((found.deadline.as_secs(), found.grace.as_secs()), (3600, 1800));
         assert_eq!((found.max_users, found.mail), (Some(50), Mail::Unsaid));
         // The guard is for suspensions alone.
-        assert_eq!(of(json!({"state": "Activated"})).max_users, None);
+        assert_eq!(of(&json!({"state": "Activated"})).max_users, None);
     }
 
     #[test]
     fn everything_wrong_is_told_at_once() {
         assert_eq!(
-            told(json!({
+            told(&json!({
                 "users": [{"username": "ada"}, {}],
                 "startTime": "2027-02-30T09:00:00Z",
                 "startingDeadline": "soon",
@@ -202,20 +202,20 @@ mod tests {
     #[test]
     fn a_wrong_zone_is_told_at_the_zone() {
         let local = "2027-01-04T09:00:00";
-        let found = told(json!({"startTime": local, "timeZone": "europe/berlin"}));
+        let found = told(&json!({"startTime": local, "timeZone": "europe/berlin"}));
         assert!(found[0].starts_with("timeZone: timeZone is spelled Europe/Berlin"), "{found:?}");
-        let found = told(json!({"startTime": local, "timeZone": "Mars"}));
+        let found = told(&json!({"startTime": local, "timeZone": "Mars"}));
         assert!(found[0].starts_with("timeZone: timeZone is not in the IANA"), "{found:?}");
-        let found = told(json!({"startTime": "2027-02-30T09:00:00", "timeZone": "Mars"}));
+        let found = told(&json!({"startTime": "2027-02-30T09:00:00", "timeZone": "Mars"}));
         assert!(found[0].starts_with("startTime: ") && found[1].starts_with("timeZone: "), "{found:?}");
-        let found = told(json!({"startTime": local}));
+        let found = told(&json!({"startTime": local}));
         assert!(found[0].starts_with("startTime: startTime has no offset"), "{found:?}");
     }
 
     /// An address appears nowhere in what is printed for people who look for mistakes in the program.
     #[test]
     fn addresses_are_not_printed() {
-        let found = of(json!({
+        let found = of(&json!({
             "users": [{"email": "ada@example.com"}], "state": "Activated",
             "activationEmails": {"send": true, "overrideAddress": "hr@example.com"},
         }));

@@ -215,8 +215,25 @@ pub enum Call {
 pub struct Claims {
     /// By JumpCloud's id of a user: another object that schedules the same state at the same instant.
     pub rivals: BTreeMap<String, Rival>,
-    /// Listed events, as job id and user id, that other objects have recorded as theirs.
+    /// Events, as job id and user id, that other objects have recorded as theirs.
     pub recorded: BTreeSet<(String, String)>,
+    /// Listed events that another object may be making right now: its request for the user is open.
+    pub sending: BTreeSet<(String, String)>,
+}
+
+impl Claims {
+    /// Whether an event is another object's, or may be about to be.
+    #[must_use]
+    pub fn is_anothers(&self, event: &Listed) -> bool {
+        let event = (event.job_id.clone(), event.user_id.clone());
+        self.recorded.contains(&event) || self.sending.contains(&event)
+    }
+
+    /// Whether an older object schedules the same change of the user.
+    #[must_use]
+    pub fn gives_way(&self, user: &str) -> bool {
+        self.rivals.get(user).is_some_and(|rival| rival.older)
+    }
 }
 
 /// Another object that schedules the same change of a user.

@@ -31,6 +31,7 @@ impl Pass<'_> {
             return Step::Finalizer(Finalizer::Remove);
         }
         cancel::mark_unwanted(&mut self.status, &BTreeSet::new());
+        cancel::drop_anothers(&mut self.status, &self.facts.claims);
         let mut work = Work::default();
         if !self.told {
             self.cancel(false, &mut work);

@@ -9,7 +9,6 @@ use super::desired::{Desired, Mail};
 use super::draft;
 use super::facts::{Call, EventsLook, Facts, Key, Listed, Person};
 use super::lines::Line;
-use super::looks::Looks;
 use super::messages;
 use crate::api::schedule_status::{EventEntry, ScheduledUserStateStatus, origin, reason, result};
 use crate::api::scheduled_user_state::MissedPolicy;
@@ -71,8 +70,8 @@ pub struct Circumstances<'a> {
     pub again: bool,
     /// Somebody asked for that.
     pub urgent: bool,
-    /// The looks at states after the instant.
-    pub looks: Looks,
+    /// The spec was edited since status was written.
+    pub edited: bool,
     /// Now.
     pub now: Timestamp,
 }
@@ -146,7 +145,7 @@ impl Circumstances<'_> {
             .rows
             .iter()
             .filter(|row| row.user_id == id && self.change.is_of(row, kept))
-            .filter(|row| !self.facts.claims.recorded.contains(&(row.job_id.clone(), row.user_id.clone())))
+            .filter(|row| !self.facts.claims.is_anothers(row))
             .collect();
         equal.sort();
         for row in equal {
@@ -168,7 +167,9 @@ impl Circumstances<'_> {
         let Some(look) = self.facts.users.get(&Key::Id(id.to_owned())) else {
             let due = match line.user.result.as_str() {
                 _ if expected => self.again,
-                result::FAILED | result::MISSED | result::NOT_REACHED => self.urgent,
+                // Another policy, or a later deadline, may change what was missed.
+                result::MISSED => self.urgent || self.edited,
+                result::FAILED | result::NOT_REACHED => self.urgent,
                 result::HELD => self.urgent || !self.is_held(line),
                 _ => true,
             };

@@ -144,13 +144,15 @@ impl<'a> Pass<'a> {
         };
         let looks = self.looks(change);
         let again = self.urgent || looks.due(self.looked(change));
+        let edited = self.schedule.status.observed_generation != Some(self.schedule.generation);
         let mut lines =
             lines(&self.schedule.desired.rows, members.as_ref(), &self.status.users, &self.schedule.uid);
-        if let Some(read) = self.resolve(&mut lines, again, &mut work) {
+        if let Some(read) = self.resolve(&mut lines, again || edited, &mut work) {
             return Work { read: Some(read), ..work };
         }
-        let wanted = self.wanted(&lines);
+        let wanted = self.wanted(&lines, change);
         cancel::mark_unwanted(&mut self.status, &wanted);
+        cancel::drop_anothers(&mut self.status, &self.facts.claims);
         self.status.users = lines.iter().map(|line| line.user.clone()).collect();
         let before_time = self.now < change.time;
         let events = |status: &ScheduledUserStateStatus| status.events.iter().any(|e| e.superseded.is_none());
@@ -170,7 +172,7 @@ impl<'a> Pass<'a> {
                 }
             }
         }
-        let needs = self.needs(change, &mut lines, wanted, (again, looks), &mut work);
+        let needs = self.needs(change, &mut lines, wanted, (again, edited), &mut work);
         self.status.users = lines.into_iter().map(|line| line.user).collect();
         self.act(change, needs, &mut work);
         if work.read.is_none() {
@@ -182,6 +184,10 @@ impl<'a> Pass<'a> {
 
     /// When to look again, if nothing happens before.
     fn wake(&mut self, change: Change, looks: Looks) {
+        // Replaced events that stay are nothing to say once their time has come.
+        let replaced = self.status.events.iter().filter(|entry| entry.superseded.is_some());
+        let times: Vec<_> = replaced.filter_map(|entry| Change::of(entry, &self.status)).collect();
+        self.wakes.extend(times.into_iter().map(|change| change.time));
         let is =
             |results: &[&str]| self.status.users.iter().any(|user| results.contains(&user.result.as_str()));
         if self.now < change.time {
@@ -273,13 +279,19 @@ impl<'a> Pass<'a> {
         read
     }
 
-    /// Ids of users that are declared and that nothing holds back.
-    fn wanted(&self, lines: &[Line]) -> BTreeSet<String> {
-        if self.schedule.desired.paused {
+    /// Ids of users that are declared and that nothing holds back. After the instant nothing can be held back
+    /// any more.
+    fn wanted(&self, lines: &[Line], change: Change) -> BTreeSet<String> {
+        let over = self.now >= change.time;
+        if self.schedule.desired.paused && !over {
             return BTreeSet::new();
         }
         let free = |line: &&Line| {
-            !line.user.username.as_deref().is_some_and(|name| is_protected(&self.facts.protected, name))
+            over || !line
+                .user
+                .username
+                .as_deref()
+                .is_some_and(|name| is_protected(&self.facts.protected, name))
         };
         lines.iter().filter(free).filter_map(|line| line.user.id.clone()).collect()
     }
@@ -290,7 +302,7 @@ impl<'a> Pass<'a> {
         change: Change,
         lines: &mut [Line],
         wanted: BTreeSet<String>,
-        (again, looks): (bool, Looks),
+        (again, edited): (bool, bool),
         work: &mut Work,
     ) -> Vec<(String, Need)> {
         let ids: BTreeSet<&str> =
@@ -313,7 +325,7 @@ impl<'a> Pass<'a> {
             awaiting: awaits && self.now < latest,
             again,
             urgent: self.urgent,
-            looks,
+            edited,
             now: self.now,
         };
         let mut needs: Vec<(String, Need)> = Vec::new();

@@ -33,16 +33,6 @@ pub fn batch(namespace: &str, name: &str, spec: &Value) -> Value {
     })
 }
 
-/// A schedule.
-pub fn schedule(namespace: &str, name: &str, spec: &Value) -> Value {
-    json!({
-        "apiVersion": "jumpcloud-operator.dev/v1alpha1",
-        "kind": "ScheduledUserState",
-        "metadata": {"namespace": namespace, "name": name},
-        "spec": spec,
-    })
-}
-
 /// A connection to the simulator.
 pub fn connection(namespace: &str, name: &str, url: &str) -> Value {
     json!({

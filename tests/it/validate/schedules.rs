@@ -6,9 +6,9 @@ use kube::Api;
 use serde_json::{Value, json};
 
 use super::{both_name, nothing_was_sent, validate};
-use crate::harness::manifests::schedule;
 use crate::harness::operator::QUICK;
 use crate::harness::plane::{apply, kubectl};
+use crate::harness::schedules::schedule;
 use crate::harness::wait::eventually;
 use crate::harness::world::{PATIENCE, World};
 
@@ -102,7 +102,6 @@ fn wrong() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "until the operator acts on schedules"]
 async fn validate_and_the_operator_report_the_same_list_about_a_schedule() {
     let world = World::new("validate-schedule-list", Settings::default()).await;
     let _operator = world.operator(QUICK);

@@ -1,5 +1,5 @@
 use jumpcloud_sim::settings::FilterEffect;
-use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, Route, Settings, Sim};
+use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, FaultRule, Route, Settings, Sim};
 use serde_json::json;
 
 use super::*;
@@ -101,6 +101,18 @@ async fn where_filters_are_ignored_users_are_asked_about() {
     assert_eq!(around.covered, place.users.iter().cloned().collect());
     assert_eq!(jobs(&around), BTreeSet::from([hidden.as_str(), next.as_str()]));
     assert_eq!(place.calls(), (6, 1), "five pages, and one user");
+}
+
+#[tokio::test]
+async fn who_may_not_ask_for_next_events_asks_for_each_user() {
+    let place = Place::new(|settings| settings.schedules.filter = FilterEffect::Ignored).await;
+    place.crowd(600);
+    let wanted = place.schedule(0, "SUSPENDED", TIME);
+    place.sim.add_fault(FaultRule::status(403).on(Route::ScheduleNext));
+    let around = place.around(&[0, 1], false).await;
+    assert_eq!(around.covered.len(), 2);
+    assert_eq!(jobs(&around), BTreeSet::from([wanted.as_str()]));
+    assert_eq!(place.calls().0, 7, "five pages, and both users");
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use jumpcloud_sim::settings::RowFailure;
 use jumpcloud_sim::{Pattern, Settings};
 use serde_json::{Value, json};
 
-use super::standing::{line, message, result, told};
-use crate::harness::manifests::plain_users;
+use super::standing::{line, look, message, result, told};
+use crate::harness::manifests::{plain_users, users};
 use crate::harness::operator::QUICK;
 use crate::harness::schedules::{
     Calendar, Calls, ahead, all_at, assert_scheduled_true, by_username, dates_of, rows, seq,
@@ -142,4 +142,29 @@ async fn who_is_named_and_in_the_batch_is_scheduled_once() {
     let status = calendar.comes_to("team", "Scheduled").await;
     assert_eq!(status.users.len(), 2, "{:?}", status.users);
     listed(&calendar, &["n0000", "n0001"], date).await;
+}
+
+/// The set of users is fixed at startTime: who joins the batch afterwards is not changed, whatever missedPolicy
+/// says.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_after_the_date_is_left_alone() {
+    let (calendar, _operator) = Calendar::running("sus-fixed", Settings::default(), QUICK).await;
+    let users = |count: usize| users("f", count, |_| json!({"state": "Activated"}));
+    calendar.apply_batch("sales", &json!({"users": users(2)}));
+    calendar.reason("sales", "Succeeded").await;
+    let more = json!({"missedPolicy": "ApplyNow", "verification": {"gracePeriod": "15s"}});
+    calendar.apply_schedule("team", &of_batch(&ahead(5).to_string(), &more));
+    calendar.comes_to("team", "Executed").await;
+    let since = seq(&calendar.sim);
+    calendar.apply_batch("sales", &json!({"users": users(4)}));
+    calendar.reason("sales", "Succeeded").await;
+    let status = look(&calendar, "team", "1").await;
+    assert_eq!(status.users.len(), 2, "{:?}", status.users);
+    assert!(told(&status, "Executed").is_some());
+    assert_eq!(
+        (calendar.state_of("f0002"), calendar.state_of("f0003")),
+        ("ACTIVATED".into(), "ACTIVATED".into())
+    );
+    let calls = Calls::since(&calendar.sim, since);
+    assert_eq!((calls.posts, calls.updates, calls.states), (0, 0, 0), "{calls:?}");
 }

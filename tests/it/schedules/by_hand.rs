@@ -46,6 +46,22 @@ async fn an_equal_event_is_taken_over() {
         let sent: Vec<_> = sent.iter().filter_map(|e| e.request()).filter(|r| !r.ids.is_empty()).collect();
         let posted: Vec<_> = sent.iter().filter(|r| r.accepted_job().is_some()).map(|r| &r.ids).collect();
         assert_eq!(posted, [&vec![ids[1].clone()]], "only bob is sent");
+
+        // Whom alone the console has scheduled is nothing to undo, unless the policy says so.
+        calendar.edit(name, &json!({"users": by_username(["ada"])}));
+        let found = eventually("bob's event to go", PATIENCE, async || {
+            calendar.stands(name, "Scheduled").await?;
+            let finalizers = calendar.schedule(name).await.expect("it is there").metadata.finalizers;
+            let settled = policy == "CancelAll" || finalizers.is_none();
+            let dates = dates_of(&calendar.sim);
+            if settled && dates == [(ids[0].clone(), date)] {
+                Ok(finalizers)
+            } else {
+                Err(format!("{dates:?}"))
+            }
+        })
+        .await;
+        assert_eq!(found.is_some(), policy == "CancelAll", "{found:?}");
         calendar.delete(name);
         calendar.gone(name).await;
         let left = dates_of(&calendar.sim);

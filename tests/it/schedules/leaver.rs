@@ -48,7 +48,7 @@ async fn a_leaver_stays_suspended() {
     }
     let status = calendar.reason("sales", "Succeeded").await;
     let row = status.users.iter().find(|user| user.username == "l0000").expect("a line");
-    assert_eq!(row.live_state.as_deref(), Some("Suspended"));
+    assert_eq!(row.live_state.as_deref(), Some("SUSPENDED"));
     assert_eq!(calendar.state_of("l0000"), "SUSPENDED");
     assert_eq!(calendar.state_of("l0001"), "ACTIVATED");
     for entry in calendar.sim.ledger_since(since) {

@@ -111,6 +111,7 @@ async fn mail_is_sent_as_declared() {
     let since = seq(&calendar.sim);
     let mut spec = late(&by_username(["e"]), "Activated", &json!({"activationEmails": {"send": true}}));
     spec["startTime"] = json!(ahead(4).to_string());
+    spec["verification"] = json!({"gracePeriod": "20s"});
     calendar.apply_schedule("ahead", &spec);
     calendar.comes_to("ahead", "Scheduled").await;
     until(&calendar, "ahead", "e", "Executed").await;

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::standing::{line, result, told, until};
 use crate::harness::operator::{Operator, QUICK};
-use crate::harness::schedules::{Calendar, ahead, assert_always_listed, dates_of, events_of, seq};
+use crate::harness::schedules::{
+    Calendar, Calls, ahead, assert_always_listed, by_username, dates_of, events_of, seq,
+};
 use crate::harness::wait::eventually;
 use crate::harness::world::PATIENCE;
 
@@ -157,4 +159,34 @@ async fn of_two_that_are_seen_at_once_one_event_is_left() {
         if dates == [(id.clone(), date)] && lost.is_empty() { Ok(()) } else { Err((dates, lost)) }
     })
     .await;
+}
+
+/// In one namespace the other one is named. Both are told when the change was made, by whichever event.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_one_namespace_are_both_executed() {
+    let (calendar, _operator) = Calendar::running("sus-pair", Settings::default(), QUICK).await;
+    calendar.add_user("ada", "ACTIVATED");
+    calendar.add_user("bob", "ACTIVATED");
+    let date = ahead(9);
+    let spec = |users: &[&str]| {
+        json!({
+            "users": by_username(users.to_vec()), "state": "Suspended", "startTime": date.to_string(),
+            "verification": {"gracePeriod": "20s"},
+        })
+    };
+    calendar.apply_schedule("keeper", &spec(&["ada"]));
+    calendar.comes_to("keeper", "Scheduled").await;
+    next_second().await;
+    calendar.apply_schedule("asker", &spec(&["ada", "bob"]));
+    let lost = until(&calendar, "asker", "ada", "Conflict").await;
+    let message = line(&lost, "ada").message.clone().unwrap_or_default();
+    assert!(message.contains("sus-pair/keeper"), "{message}");
+    until(&calendar, "asker", "bob", "Scheduled").await;
+    assert_eq!(Calls::since(&calendar.sim, 0).posts, 2, "ada is in one of them");
+    for name in ["keeper", "asker"] {
+        let status = calendar.comes_to(name, "Executed").await;
+        assert!(told(&status, "Executed").is_some(), "{name}: {status:?}");
+        assert_eq!(told(&status, "Conflicting"), None, "{name}");
+    }
+    assert_eq!(Calls::since(&calendar.sim, 0).posts, 2);
 }

@@ -138,3 +138,36 @@ async fn an_object_goes_without_its_credential() {
     assert_eq!(metric(&operator, "jumpcloud_operator_cleanup_abandoned_total").await, Some(1));
     assert_eq!(events_of(&there.sim).len(), 1);
 }
+
+/// While the connection is paused nothing is cancelled, and the deletion waits without being given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_waits_for_a_paused_connection() {
+    let flags = but(QUICK, "--cleanup-timeout", "2s");
+    let (calendar, operator) = Calendar::running("sus-stopped", Settings::default(), &flags).await;
+    pending(&calendar, 1).await;
+    let pause = |paused: bool| {
+        let patch = json!({"spec": {"paused": paused}}).to_string();
+        calendar.kubectl(&["patch", "jcconn", "default", "--type=merge", "-p", &patch]);
+    };
+    pause(true);
+    eventually("the pause to be seen", PATIENCE, async || {
+        let path = "jsonpath={.metadata.generation} {.status.observedGeneration}";
+        let generations = calendar.kubectl(&["get", "jcconn", "default", "--output", path]);
+        match generations.split_once(' ') {
+            Some((now, seen)) if now == seen => Ok(()),
+            _ => Err(generations),
+        }
+    })
+    .await;
+    calendar.delete("s0");
+    let status = calendar.comes_to("s0", "Deleting").await;
+    assert!(message(&status).contains("JumpCloudConnection default is paused"), "{}", message(&status));
+    // Longer than the timeout, which does not run meanwhile.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(calendar.schedule("s0").await.is_some(), "it was given up");
+    assert_eq!(events_of(&calendar.sim).len(), 1);
+    pause(false);
+    calendar.gone("s0").await;
+    assert_eq!(events_of(&calendar.sim), Vec::new());
+    assert_eq!(metric(&operator, "jumpcloud_operator_cleanup_abandoned_total").await, Some(0));
+}

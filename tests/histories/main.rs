@@ -25,6 +25,7 @@ mod network;
 mod process;
 mod profile;
 mod repair;
+mod schedules;
 mod trace;
 mod world;
 

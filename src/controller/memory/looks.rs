@@ -14,6 +14,7 @@ pub(super) struct Looks {
     since: Option<Timestamp>,
     listed: Option<Timestamp>,
     seen: Option<Timestamp>,
+    searched: Option<Timestamp>,
     deleting: Option<Deleting>,
 }
 
@@ -44,12 +45,13 @@ impl Looks {
             self.deleting = None;
             Duration::ZERO
         };
-        Notes { common, listed: self.listed, seen: self.seen, since, deleting_for }
+        let Self { listed, seen, searched, .. } = *self;
+        Notes { common, listed, seen, searched, since, deleting_for }
     }
 
     /// Keeps what a pass has noted, and whether the connection is paused if the pass has seen that.
     pub(super) fn keep(&mut self, notes: &Notes, paused: Option<bool>) {
-        (self.listed, self.seen) = (notes.listed, notes.seen);
+        (self.listed, self.seen, self.searched) = (notes.listed, notes.seen, notes.searched);
         if let (Some(deleting), Some(paused)) = (&mut self.deleting, paused) {
             deleting.paused = paused;
         }

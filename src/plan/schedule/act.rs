@@ -47,7 +47,11 @@ impl Pass<'_> {
                 }
                 Need::Vanished => {
                     self.status.events.retain(|entry| entry.id != id || entry.superseded.is_some());
-                    posts.push(id);
+                    match self.facts.users.get(&Key::Id(id.clone())).map(|look| look.found.is_some()) {
+                        None => states.push(id),
+                        Some(true) => posts.push(id),
+                        Some(false) => {}
+                    }
                 }
                 Need::Yield => {
                     for entry in

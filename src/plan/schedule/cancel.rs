@@ -105,13 +105,24 @@ pub fn split_shared(
     None
 }
 
-/// What comes next for events that are replaced. `is_replaced` says of a user whether it has another event, or
-/// needs none. With `may_write` unset nothing is called.
+/// What a user would be left with whose event is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Another event, or it needs none.
+    Well,
+    /// It is still to get another one.
+    Waiting,
+    /// It did not get another one, and the one that it has does the same: that stays.
+    Bereft,
+}
+
+/// What comes next for events that are replaced. `left` says what a user would be left with. With `may_write`
+/// unset nothing is called.
 pub fn cancel(
     status: &mut ScheduledUserStateStatus,
     facts: &Facts,
     policy: DeletionPolicy,
-    is_replaced: impl Fn(&str, &ScheduledUserStateStatus) -> bool,
+    left: impl Fn(&str, &ScheduledUserStateStatus) -> Left,
     (again, may_write): (bool, bool),
 ) -> Cancelling {
     let mut next = Cancelling::default();
@@ -120,7 +131,11 @@ pub fn cancel(
         if leaving == 0 || rows.iter().any(|row| row.superseded.is_none()) || is_given_up(&rows, again) {
             continue;
         }
-        if !rows.iter().all(|row| is_replaced(&row.id, status)) {
+        let lefts: Vec<Left> = rows.iter().map(|row| left(&row.id, status)).collect();
+        if lefts.contains(&Left::Bereft) {
+            continue;
+        }
+        if lefts.contains(&Left::Waiting) {
             next.left += leaving;
             continue;
         }

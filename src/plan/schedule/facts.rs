@@ -46,9 +46,12 @@ pub struct Facts {
     pub notes: Notes,
     /// When events and states were read before the looks that are known now: whether a look is due is not
     /// changed by making it.
-    before: (Option<Timestamp>, Option<Timestamp>),
+    before: Before,
     answers: u64,
 }
+
+/// When events were listed, states read, and users looked for.
+type Before = (Option<Timestamp>, Option<Timestamp>, Option<Timestamp>);
 
 /// Something to be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -256,6 +259,8 @@ pub struct Notes {
     pub listed: Option<Timestamp>,
     /// When states of users were last read for this object by this process.
     pub seen: Option<Timestamp>,
+    /// When users were last looked for for this object by this process, by whatever.
+    pub searched: Option<Timestamp>,
     /// When this process first made a pass over this object.
     pub since: Timestamp,
     /// How long ago, on the monotonic clock, this process first saw that the object is being deleted. Time
@@ -263,11 +268,18 @@ pub struct Notes {
     pub deleting_for: Duration,
 }
 
+impl Notes {
+    /// When events were listed, states read, and users looked for.
+    fn before(&self) -> Before {
+        (self.listed, self.seen, self.searched)
+    }
+}
+
 impl Facts {
     /// Nothing is known yet but what the process remembers.
     #[must_use]
     pub fn begin(notes: Notes, fresh_nonce: String) -> Self {
-        let before = (notes.listed, notes.seen);
+        let before = notes.before();
         Self { notes, fresh_nonce, before, ..Self::default() }
     }
 
@@ -275,6 +287,12 @@ impl Facts {
     #[must_use]
     pub fn listed_before(&self) -> Option<Timestamp> {
         self.before.0
+    }
+
+    /// When users were looked for last, apart from what is known now.
+    #[must_use]
+    pub fn searched_before(&self) -> Option<Timestamp> {
+        self.before.2
     }
 
     /// When states were read last, apart from what is known now.
@@ -286,6 +304,7 @@ impl Facts {
     /// Takes in the answer to a search for `keys`: who was not found does not exist.
     pub fn looked_up(&mut self, found: Vec<(Key, Option<Person>)>, at: Timestamp) {
         let order = self.next();
+        self.notes.searched = Some(at);
         if found.iter().any(|(key, _)| matches!(key, Key::Id(_))) {
             self.notes.seen = Some(at);
         }
@@ -343,7 +362,7 @@ impl Facts {
         self.events.clear();
         self.users.clear();
         self.called.clear();
-        self.before = (self.notes.listed, self.notes.seen);
+        self.before = self.notes.before();
         self.armed = armed;
         self.fresh_nonce = fresh_nonce;
     }

@@ -108,7 +108,7 @@ pub fn lines(
         }
         // The set of users is fixed, or nobody can tell: those that are known stay.
         None => {
-            lines.extend(before.iter().filter(of_batch).map(|user| Line { user: user.clone(), key: None }))
+            lines.extend(before.iter().filter(of_batch).map(|user| Line { user: user.clone(), key: None }));
         }
     }
     lines

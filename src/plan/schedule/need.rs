@@ -38,7 +38,7 @@ pub enum Need {
     Adopt(Listed),
     /// The event that it has, and that was to be cancelled, stays.
     Reclaim(String),
-    /// The event that it has is gone.
+    /// The event that it has is gone. So may the user be, who is looked at before anything is sent.
     Vanished,
     /// The event that it has gives way to another object's.
     Yield,
@@ -105,7 +105,7 @@ impl Circumstances<'_> {
             if self.again && look.is_some_and(|look| !Self::lists(look, entry)) {
                 match self.early(id) {
                     Some(true) => {}
-                    Some(false) => return self.vanished(line),
+                    Some(false) => return self.vanished(line, id),
                     None => return Need::State,
                 }
             }
@@ -141,13 +141,14 @@ impl Circumstances<'_> {
         // The request uses this look up, and no look follows it: what it shows is said now.
         self.contradicted(line, Some(look), id);
         let kept = self.kept();
+        // JumpCloud may have cut the seconds off: what could be a request of ours is as good as equal.
         let mut equal: Vec<&Listed> = look
             .rows
             .iter()
-            .filter(|row| row.user_id == id && self.change.is_of(row, kept))
+            .filter(|row| row.user_id == id && (self.change.is_of(row, kept) || self.change.may_be(row)))
             .filter(|row| !self.facts.claims.is_anothers(row))
             .collect();
-        equal.sort();
+        equal.sort_by_key(|row| (!self.change.is_of(row, kept), *row));
         for row in equal {
             let ours = self.status.events.iter().any(|e| e.id == id && e.scheduled_job_id == row.job_id);
             if !ours {
@@ -157,7 +158,24 @@ impl Circumstances<'_> {
                 return Need::Reclaim(row.job_id.clone());
             }
         }
+        if line.user.reason.as_deref() == Some(reason::REMOVED_ELSEWHERE) {
+            match self.person(id) {
+                None => return Need::State,
+                Some(None) => return Self::not_found(line),
+                Some(Some(_)) => {}
+            }
+        }
         Need::Post
+    }
+
+    /// What this pass knows of a user: itself, or that it is gone; `None` when it was not looked at.
+    fn person(&self, id: &str) -> Option<Option<&Person>> {
+        self.facts.users.get(&Key::Id(id.to_owned())).map(|look| look.found.as_ref())
+    }
+
+    fn not_found(line: &mut Line) -> Need {
+        line.set(result::NOT_FOUND, None, Some("the user is not in JumpCloud any more".to_owned()));
+        Need::Nothing
     }
 
     fn after(&self, line: &mut Line, id: &str) -> Need {
@@ -176,8 +194,7 @@ impl Circumstances<'_> {
             return if due { Need::State } else { Need::Nothing };
         };
         let Some(person) = &look.found else {
-            line.set(result::NOT_FOUND, None, Some("the user is not in JumpCloud any more".to_owned()));
-            return Need::Nothing;
+            return Self::not_found(line);
         };
         if self.change.is_made(person.state.as_deref()) {
             line.set(result::EXECUTED, None, None);
@@ -275,7 +292,11 @@ impl Circumstances<'_> {
         line.set(result::NOT_REACHED, None, Some(message));
     }
 
-    fn vanished(&self, line: &mut Line) -> Need {
+    fn vanished(&self, line: &mut Line, id: &str) -> Need {
+        if self.person(id) == Some(None) {
+            Self::not_found(line);
+            return Need::Vanished;
+        }
         line.set(result::PENDING, Some(reason::REMOVED_ELSEWHERE), Some(messages::removed_elsewhere()));
         Need::Vanished
     }
@@ -332,6 +353,11 @@ impl Circumstances<'_> {
         look.rows.iter().any(|row| row.user_id == entry.id && row.job_id == entry.scheduled_job_id)
     }
 
+    /// Whether an older object has an event for this change of the user.
+    fn gives_way(&self, id: &str) -> bool {
+        self.facts.claims.rivals.get(id).is_some_and(|rival| rival.older && rival.holds)
+    }
+
     /// Whether events that were to be cancelled may stay as they are: nobody of them is to lose it, and
     /// nobody has another one.
     fn may_stay(&self, job_id: &str) -> bool {
@@ -341,6 +367,7 @@ impl Circumstances<'_> {
                 && Change::of(entry, self.status) == Some(self.change)
                 && self.wanted.contains(&entry.id)
                 && self.current(&entry.id).is_none()
+                && !self.gives_way(&entry.id)
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::cancel::{self, Cancelling};
+use super::cancel::{self, Cancelling, Left};
 use super::change::Change;
 use super::draft;
 use super::facts::{BatchFact, Call, Facts, Key, Read};
@@ -147,7 +147,9 @@ impl<'a> Pass<'a> {
         let edited = self.schedule.status.observed_generation != Some(self.schedule.generation);
         let mut lines =
             lines(&self.schedule.desired.rows, members.as_ref(), &self.status.users, &self.schedule.uid);
-        if let Some(read) = self.resolve(&mut lines, again || edited, &mut work) {
+        let looked_for = self.looked(change).max(self.facts.searched_before().unwrap_or(Timestamp::MIN));
+        let anew = self.urgent || edited || looks.due(looked_for);
+        if let Some(read) = self.resolve(&mut lines, anew, &mut work) {
             return Work { read: Some(read), ..work };
         }
         let wanted = self.wanted(&lines, change);
@@ -359,24 +361,34 @@ impl<'a> Pass<'a> {
         if self.told {
             return;
         }
-        let pending: BTreeSet<String> = self
-            .status
-            .users
-            .iter()
-            .filter(|user| user.result == result::PENDING)
-            .filter_map(|user| user.id.clone())
-            .collect();
+        let having = |wanted: &str| -> BTreeSet<String> {
+            let users = self.status.users.iter().filter(|user| user.result == wanted);
+            users.filter_map(|user| user.id.clone()).collect()
+        };
+        let (pending, failed) = (having(result::PENDING), having(result::FAILED));
         let deleting = self.schedule.deleting;
+        let does_the_same = |id: &str, status: &ScheduledUserStateStatus| {
+            let mut events = status.events.iter().filter(|entry| entry.id == id);
+            events.any(|entry| Change::of(entry, status) == Change::scheduled(status))
+        };
         let rivals = &self.facts.claims.rivals;
-        let is_replaced = |id: &str, status: &ScheduledUserStateStatus| {
-            deleting
+        let left = |id: &str, status: &ScheduledUserStateStatus| {
+            let replaced = deleting
                 || status.events.iter().any(|entry| entry.superseded.is_none() && entry.id == id)
-                || rivals.get(id).is_some_and(|rival| rival.older && rival.holds)
-                || !pending.contains(id)
+                || rivals.get(id).is_some_and(|rival| rival.older && rival.holds);
+            if replaced {
+                Left::Well
+            } else if pending.contains(id) {
+                Left::Waiting
+            } else if failed.contains(id) && does_the_same(id, status) {
+                Left::Bereft
+            } else {
+                Left::Well
+            }
         };
         let may = (again, self.may_write() && self.is_ours() && !self.held());
         let policy = self.schedule.desired.deletion;
-        let next: Cancelling = cancel::cancel(&mut self.status, self.facts, policy, is_replaced, may);
+        let next: Cancelling = cancel::cancel(&mut self.status, self.facts, policy, left, may);
         work.cancels += next.left;
         if next.again {
             self.wakes.push(after(self.now, AGAIN));

@@ -49,7 +49,7 @@ impl<'a> Standings<'a> {
         match &pass.facts.connection {
             None | Some(ConnectionFact::Checking) => {}
             Some(ConnectionFact::Missing) => {
-                connection = Some(shared::connection_missing(&desired.connection))
+                connection = Some(shared::connection_missing(&desired.connection));
             }
             Some(ConnectionFact::NotReady(why)) => connection = Some(why.clone()),
             Some(ConnectionFact::Ready(found)) => {

@@ -139,11 +139,27 @@ fn check(status: &Value, generation: Option<i64>) -> Result<(), String> {
     if !row.contains(&reason.as_str()) {
         return Err(format!("{reason} does not belong to this row"));
     }
+    if row == DONE {
+        nothing_is_left(status)?;
+    }
     let known = ["Ready", "Reconciling", "Stalled", "Executed", "Conflicting"];
     if let Some(other) = by_type.keys().find(|kind| !known.contains(&kind.as_str())) {
         return Err(format!("nobody knows {other}"));
     }
     counts(status, by_type.contains_key("Executed"))
+}
+
+/// Who is done has no request under way, and no event of its own that is still to be cancelled.
+fn nothing_is_left(status: &Value) -> Result<(), String> {
+    let empty = Vec::new();
+    if status["submissions"].as_array().is_some_and(|records| !records.is_empty()) {
+        return Err("done while a request is under way".to_owned());
+    }
+    let mut events = status["events"].as_array().unwrap_or(&empty).iter();
+    let is_left = |event: &Value| {
+        event["origin"] == "Created" && !event["superseded"].is_null() && event["shared"] != true
+    };
+    if events.any(is_left) { Err("done while events are to be cancelled".to_owned()) } else { Ok(()) }
 }
 
 /// Counts are those of the users, and Executed is said when all are.
@@ -202,9 +218,12 @@ mod tests {
         ] {
             holds(&right).unwrap();
         }
+        let mut left = object(("True", "Scheduled"), &[]);
+        left["status"]["events"] = json!([{"origin": "Created", "superseded": {"state": "Suspended"}}]);
         let mut mail = object(("True", "Scheduled"), &[]);
         mail["status"]["users"] = json!([{"result": "Scheduled", "message": "a@b.example"}]);
         for wrong in [
+            left,
             mail,
             object(("True", "Missed"), &[]),
             object(("True", "Scheduled"), &[("Reconciling", "True", "Scheduled")]),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::standing::until;
 use crate::harness::operator::QUICK;
-use crate::harness::schedules::{Calendar, ahead, by_username, dates_of, events_of};
+use crate::harness::schedules::{Calendar, ahead, by_username, dates_of};
 use crate::harness::wait::eventually;
 use crate::harness::world::PATIENCE;
 
@@ -67,36 +67,28 @@ async fn it_comes_before_the_request_and_goes_after_the_date() {
     assert_eq!(calendar.sim.ledger().iter().filter_map(Entry::request).count(), before);
 }
 
-/// Retain: the object goes at once, its events stay, and there is never a finalizer.
+/// The policy is edited while events are there: the finalizer follows it, and so does what is undone.
 #[tokio::test(flavor = "multi_thread")]
-async fn retained_events_need_none() {
-    let (calendar, _operator) = Calendar::running("sus-retain", Settings::default(), QUICK).await;
+async fn it_follows_the_policy() {
+    let (calendar, _operator) = Calendar::running("sus-policy", Settings::default(), QUICK).await;
     let id = calendar.add_user("ada", "ACTIVATED");
     let date = ahead(7200);
-    let (_, mark) = calendar.mark();
     let spec = json!({
         "users": by_username(["ada"]), "state": "Suspended", "startTime": date.to_string(),
         "deletionPolicy": "Retain",
     });
     calendar.apply_schedule("sales", &spec);
     calendar.comes_to("sales", "Scheduled").await;
-    calendar.sim.quiet_for(std::time::Duration::from_secs(1), PATIENCE).await.expect("quiet");
-    assert_eq!(calendar.writes_to("sales", mark).metadata, 0);
+    for (policy, wanted) in [("Cancel", vec![OURS]), ("Retain", vec![]), ("Cancel", vec![OURS])] {
+        calendar.edit("sales", &json!({"deletionPolicy": policy}));
+        eventually("the finalizers", PATIENCE, async || {
+            let found = finalizers(&calendar, "sales").await;
+            if found == wanted { Ok(()) } else { Err(found) }
+        })
+        .await;
+        assert_eq!(dates_of(&calendar.sim), [(id.clone(), date)], "{policy}");
+    }
     calendar.delete("sales");
     calendar.gone("sales").await;
-    assert_eq!(dates_of(&calendar.sim), [(id.clone(), date)]);
-
-    // The policy is edited while events are there: the finalizer follows it, and so does what is undone.
-    calendar.sim.remove_schedules(&events_of(&calendar.sim)[0].job, None);
-    calendar.apply_schedule("again", &spec);
-    calendar.comes_to("again", "Scheduled").await;
-    calendar.edit("again", &json!({"deletionPolicy": "Cancel"}));
-    eventually("the finalizer", PATIENCE, async || {
-        let found = finalizers(&calendar, "again").await;
-        if found == [OURS] { Ok(()) } else { Err(found) }
-    })
-    .await;
-    calendar.delete("again");
-    calendar.gone("again").await;
     assert_eq!(dates_of(&calendar.sim), []);
 }

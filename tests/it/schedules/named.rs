@@ -1,8 +1,6 @@
 //! Users by id, username and e-mail address; those that do not exist, and those that the connection protects.
 
-use std::collections::BTreeMap;
-
-use jumpcloud_sim::{Act, FaultRule, Pattern, Reply, Route, Settings};
+use jumpcloud_sim::Settings;
 use serde_json::{Value, json};
 
 use super::standing::{line, message, result, told, until};
@@ -111,34 +109,6 @@ async fn protected_users_are_not_scheduled() {
         ("SUSPENDED".into(), "ACTIVATED".into())
     );
     assert_eq!(Calls::since(&calendar.sim, since).posts, 0);
-}
-
-/// One user that JumpCloud refuses is found by halves, and told in its words; the others are scheduled.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refused_user_holds_nobody_up() {
-    let (calendar, _operator) = Calendar::running("sus-halves", Settings::default(), QUICK).await;
-    let ids = calendar.add_users("u", 6, "ACTIVATED");
-    let refusal = json!({"message": "user is bound to a directory"});
-    let reply =
-        Reply::Status { status: 400, headers: BTreeMap::new(), retry_after: None, body: Some(refusal) };
-    let refused = Pattern::new(&ids[4]).expect("a pattern");
-    let rule = FaultRule::new(Act::Refuses, reply).on(Route::ScheduleCreate).body(refused);
-    calendar.sim.set_faults(vec![rule]);
-    let date = ahead(7200);
-    let spec = json!({"users": rows("u", 6), "state": "Suspended", "startTime": date.to_string()});
-    calendar.apply_schedule("sales", &spec);
-    let status = calendar.comes_to("sales", "PartiallyFailed").await;
-    assert_eq!(result(&status, "u0004"), ("Failed", Some("Rejected")));
-    let words = line(&status, "u0004").message.clone().unwrap_or_default();
-    assert!(words.contains("bound to a directory"), "{words}");
-    let others: Vec<String> = ids.iter().filter(|id| **id != ids[4]).cloned().collect();
-    assert_eq!(dates_of(&calendar.sim), all_at(&others, date));
-    let posts = Calls::since(&calendar.sim, 0).posts;
-    assert!(posts <= 7, "{posts} requests");
-    calendar.sim.set_faults(Vec::new());
-    calendar.annotate("sales", "retry-failed", "1");
-    calendar.comes_to("sales", "Scheduled").await;
-    assert_eq!(dates_of(&calendar.sim), all_at(&ids, date));
 }
 
 /// `--read-only`: nothing is scheduled and nothing cancelled, and it is said why.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::standing::message;
 use crate::harness::operator::{Operator, QUICK, but};
 use crate::harness::plane::{apply, kubectl};
-use crate::harness::schedules::{Calendar, ahead, by_username, events_of, schedule};
+use crate::harness::schedules::{Calendar, ahead, all_at, by_username, dates_of, events_of, rows, schedule};
 use crate::harness::wait::eventually;
 use crate::harness::world::PATIENCE;
 
@@ -116,27 +116,31 @@ async fn a_namespace_goes_without_its_credential() {
 /// says how much is left.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_goes_without_its_credential() {
-    let (home, there, operator) = world("sus-alone", 1).await;
-    operator.kill();
-    there.delete("s0");
-    there.kubectl(&["delete", "jcconn", "default"]);
-    there.kubectl(&["delete", "secret", "jumpcloud"]);
     let flags = but(QUICK, "--cleanup-timeout", "4s");
-    let watched = ("--watch-namespace", there.namespace.as_str());
-    let operator = home.replica("b", &[&[watched], flags.as_slice()].concat());
-    let waiting = there.comes_to("s0", "Deleting").await;
+    let (calendar, operator) = Calendar::running("sus-alone", Settings::default(), &flags).await;
+    let ids = calendar.add_users("u", 3, "ACTIVATED");
+    let date = ahead(86_400);
+    let spec = json!({"users": rows("u", 3), "state": "Suspended", "startTime": date.to_string()});
+    calendar.apply_schedule("sales", &spec);
+    calendar.comes_to("sales", "Scheduled").await;
+    operator.kill();
+    calendar.delete("sales");
+    calendar.kubectl(&["delete", "jcconn", "default"]);
+    calendar.kubectl(&["delete", "secret", "jumpcloud"]);
+    let operator = calendar.replica("b", &flags);
+    let waiting = calendar.comes_to("sales", "Deleting").await;
     let why = message(&waiting);
-    assert!(why.contains("1 scheduled change") && why.contains("default"), "{why}");
-    there.gone("s0").await;
+    assert!(why.contains("3 scheduled changes") && why.contains("default"), "{why}");
+    calendar.gone("sales").await;
     let note = eventually("the event", PATIENCE, async || {
         let path = "jsonpath={range .items[?(@.reason==\"CleanupAbandoned\")]}{.note}{\"\\n\"}{end}";
-        let notes = there.kubectl(&["get", "events.events.k8s.io", "--output", path]);
+        let notes = calendar.kubectl(&["get", "events.events.k8s.io", "--output", path]);
         if notes.trim().is_empty() { Err(notes) } else { Ok(notes) }
     })
     .await;
-    assert!(note.contains('1'), "{note}");
-    assert_eq!(metric(&operator, "jumpcloud_operator_cleanup_abandoned_total").await, Some(1));
-    assert_eq!(events_of(&there.sim).len(), 1);
+    assert!(note.contains("3 scheduled state changes"), "{note}");
+    assert_eq!(metric(&operator, "jumpcloud_operator_cleanup_abandoned_total").await, Some(3));
+    assert_eq!(dates_of(&calendar.sim), all_at(&ids, date));
 }
 
 /// While the connection is paused nothing is cancelled, and the deletion waits without being given up.

@@ -45,15 +45,16 @@ fn ten_thousand_schedules_of_one_user_are_small_and_quick() {
 #[test]
 fn forged_statuses_cost_no_more_than_they_are_long() {
     const USERS: usize = 5000;
+    const OBJECTS: usize = 6;
     let place = Place::new();
     let ids: Vec<String> = (0..USERS).map(|user| format!("{user:024}")).collect();
     let many: Vec<(&str, Option<&'static str>)> = ids.iter().map(|id| (id.as_str(), Some("j"))).collect();
     let honest = says("people/honest", 10, &[(ids[7].as_str(), None)]);
     place.put(&honest);
     let started = clock::monotonic();
-    // The same 5,000 users in twenty objects of a guest, each told of again and again.
-    for version in 1..=3 {
-        for name in 0..20 {
+    // The same 5,000 users in some objects of a guest, each told of again.
+    for version in 1..=2 {
+        for name in 0..OBJECTS {
             let name: &'static str = format!("guests/forged-{name}").leak();
             place.put(&says(name, 20 + i64::try_from(version).unwrap(), &many).version(version));
         }
@@ -65,10 +66,10 @@ fn forged_statuses_cost_no_more_than_they_are_long() {
     assert_eq!((claims.rivals.len(), claims.recorded.len()), (USERS, USERS));
     assert_eq!(claims.rivals[&ids[7]].holder, neighbour("people/honest"), "the oldest goes first");
     assert!(!place.about(&honest, &[&ids[7]]).rivals[&ids[7]].older);
-    let bytes = place.claims.lock().bytes() / (20 * USERS);
+    let bytes = place.claims.lock().bytes() / (OBJECTS * USERS);
     assert!(bytes <= 48, "{bytes} bytes a user");
     assert!(took < std::time::Duration::from_secs(30), "{took:?}");
-    for name in 0..20 {
+    for name in 0..OBJECTS {
         place.claims.forget("guests", &format!("forged-{name}"));
     }
     place.claims.forget("people", "honest");

@@ -8,11 +8,12 @@ use super::*;
 use crate::api::FINALIZER;
 use crate::api::scheduled_user_state::ScheduledUserStateSpec;
 use crate::api::submission::{AcceptedEvent, Operation, Phase, Recorded};
+use crate::plan::claims::Holder;
 use crate::plan::facts::{Connection, ConnectionFact, Outcome, Repaired, Slot};
 use crate::plan::policy::after;
 use crate::plan::schedule::change::Change;
 use crate::plan::schedule::desired::desired;
-use crate::plan::schedule::facts::{Key, Listed, Notes, Person, Read};
+use crate::plan::schedule::facts::{Claims, Key, Listed, Notes, Person, Read, Rival};
 
 /// Everything that is not the planner.
 struct World {
@@ -29,6 +30,9 @@ struct World {
     log: Vec<String>,
     nonces: u32,
     shared: bool,
+    claims: Claims,
+    /// Requests to schedule are refused.
+    refuses: bool,
 }
 
 impl World {
@@ -48,6 +52,8 @@ impl World {
             log: Vec::new(),
             nonces: 0,
             shared: true,
+            claims: Claims::default(),
+            refuses: false,
         }
     }
 
@@ -80,6 +86,7 @@ impl World {
         let desired = desired(&self.spec, 1000);
         let nonce = self.nonce();
         let mut facts = Facts::begin(self.notes.clone(), nonce);
+        facts.claims = self.claims.clone();
         for _ in 0..500 {
             let status = self.status.clone();
             let schedule = Schedule {
@@ -105,9 +112,14 @@ impl World {
                     facts.committed(armed, fresh);
                 }
                 Step::Send(nonce) => {
-                    self.send(&nonce);
                     facts.armed = None;
-                    facts.deliveries.insert(nonce, Outcome::Accepted);
+                    let outcome = if self.refuses {
+                        Outcome::Rejected { status: 400, message: "no".to_owned() }
+                    } else {
+                        self.send(&nonce);
+                        Outcome::Accepted
+                    };
+                    facts.deliveries.insert(nonce, outcome);
                 }
                 Step::Call(call) => {
                     self.log.push(format!("{call:?}"));
@@ -169,8 +181,11 @@ impl World {
             }
             Read::Events(wanted) => {
                 self.log.push("list".to_owned());
-                let rows =
-                    self.events.iter().filter(|event| event.time == Some(wanted.time)).cloned().collect();
+                let around = |event: &&Listed| {
+                    let away = event.time.unwrap().duration_since(wanted.time).as_secs();
+                    away.abs() < 60
+                };
+                let rows = self.events.iter().filter(around).cloned().collect();
                 facts.listed(wanted.time, rows, true, BTreeSet::new(), self.now);
             }
             Read::Batch(_) | Read::Job { .. } => panic!("not in these tests: {read:?}"),
@@ -370,4 +385,98 @@ fn what_was_missed_is_said_and_nothing_is_sent() {
         world.pass();
         assert_eq!(world.took(), "", "also after a restart");
     }
+}
+
+#[test]
+fn who_gives_way_takes_nobody_along() {
+    let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob"]);
+    world.pass();
+    world.took();
+    // An older object has an event for one of two users under one id.
+    let rival = Rival { holder: Holder::Stranger, older: true, holds: true };
+    world.claims.rivals.insert("idada".to_owned(), rival);
+    world.pass();
+    let log = world.took();
+    assert!(log.find("post").unwrap() < log.find("Cancel").unwrap(), "{log}");
+    let users: Vec<_> = world.listed().into_iter().map(|(user, _)| user).collect();
+    assert_eq!(users, ["idbob"], "{log}");
+    let results: Vec<_> = world.status.users.iter().map(|user| user.result.as_str()).collect();
+    assert_eq!(results, ["Conflict", "Scheduled"]);
+    world.pass();
+    assert_eq!(world.took(), "", "at rest");
+}
+
+#[test]
+fn an_event_without_its_seconds_is_taken_over() {
+    let mut value = spec(&["ada"]);
+    value["startTime"] = json!("2027-01-04T08:00:30Z");
+    let mut world = World::new(value, &["ada"]);
+    let state = Some(crate::api::scheduled_user_state::ScheduledState::Suspended);
+    let event = |job: &str, time: &str| Listed {
+        job_id: job.to_owned(),
+        user_id: "idada".to_owned(),
+        state,
+        time: Some(time.parse().unwrap()),
+    };
+    world.events.push(event("other", "2027-01-04T08:00:10Z"));
+    world.events.push(event("cut", TIME));
+    world.pass();
+    assert!(!world.took().contains("post"));
+    let taken = &world.status.events[0];
+    assert_eq!((taken.scheduled_job_id.as_str(), taken.origin.as_str()), ("cut", "Adopted"));
+    assert_eq!(taken.time.as_deref(), Some(TIME));
+}
+
+#[test]
+fn who_does_not_exist_is_looked_for_once_a_look() {
+    let mut world = World::new(spec(&["nobody"]), &[]);
+    let wake = world.pass().unwrap();
+    assert_eq!(world.took(), "search 1, commit");
+    world.until(&wake.to_string());
+    world.pass();
+    assert_eq!(world.took(), "search 1");
+    world.pass();
+    assert_eq!(world.took(), "", "the look was made");
+    world.users.insert("nobody".to_owned(), ("idnobody".to_owned(), "STAGED".to_owned()));
+    world.until("2027-01-04T07:00:00Z");
+    world.pass();
+    assert!(world.took().contains("post"));
+}
+
+#[test]
+fn an_event_that_vanished_with_its_user_is_not_sent_again() {
+    let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob"]);
+    world.pass();
+    world.took();
+    world.events.retain(|event| event.user_id != "idbob");
+    world.users.remove("bob");
+    world.until("2027-01-04T07:00:00Z");
+    world.pass();
+    let log = world.took();
+    assert!(!log.contains("post"), "{log}");
+    let results: Vec<_> = world.status.users.iter().map(|user| user.result.as_str()).collect();
+    assert_eq!(results, ["Scheduled", "NotFound"], "{log}");
+    assert_eq!(world.status.events.len(), 1);
+    world.pass();
+    assert_eq!(world.took(), "", "at rest");
+}
+
+#[test]
+fn who_gets_no_other_event_keeps_the_one_that_does_the_same() {
+    let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob"]);
+    world.pass();
+    world.took();
+    world.refuses = true;
+    world.edit(|spec| drop(spec.users.remove(0)));
+    world.pass();
+    let log = world.took();
+    assert!(!log.contains("Cancel"), "{log}");
+    assert_eq!(world.listed().len(), 2, "{log}");
+    assert_eq!(world.reason(), "Failed", "{log}");
+    world.pass();
+    assert_eq!(world.took(), "", "at rest");
+    // Another date: the old one is not wanted any more.
+    world.edit(|spec| spec.start_time = "2027-01-05T08:00:00Z".to_owned());
+    world.pass();
+    assert_eq!(world.listed(), [], "{}", world.took());
 }

@@ -1,0 +1,87 @@
+//! S1: for every declared user there is exactly one event of the declared change, and no other of ours.
+
+use jumpcloud_operator::api::schedule_status::origin;
+
+use super::History;
+use crate::clock::MINUTE;
+use crate::schedules::manifest::id;
+use crate::schedules::objects::Object;
+
+/// Checks the rule at a moment before the date.
+pub fn check(history: &History) -> Vec<String> {
+    let world = &history.world;
+    let mut found = Vec::new();
+    for object in world.objects().filter(|object| object.deleted.is_none()) {
+        // With clocks that differ, "before" begins earlier.
+        if object.spec.manifest.change.1 > world.now + 15 * MINUTE {
+            found.extend(wrong(history, &object));
+        }
+    }
+    found
+}
+
+fn wrong(history: &History, object: &Object) -> Vec<String> {
+    let world = &history.world;
+    let change = object.spec.manifest.change;
+    let place = object.place;
+    let mut found = Vec::new();
+    for event in world.made_by(object).filter(|event| event.is_listed()) {
+        let number = event.user;
+        let wanted = world.declares(object, number) && event.makes(change) && !object.spec.manifest.paused;
+        if !wanted && world.is_there(number) && event.kept > world.now {
+            found.push(format!(
+                "{place} at {}: {} of u{number} for {:?} is left",
+                world.now, event.job_id, event.change
+            ));
+        }
+    }
+    if object.spec.manifest.paused {
+        return found;
+    }
+    for number in (1..=world.environment.users).filter(|number| world.declares(object, *number)) {
+        if let Some(text) = of_user(history, object, number) {
+            found.push(format!("{place} at {}: u{number}: {text}", world.now));
+        }
+    }
+    found
+}
+
+fn of_user(history: &History, object: &Object, number: usize) -> Option<String> {
+    let world = &history.world;
+    let change = object.spec.manifest.change;
+    if !world.is_there(number) {
+        return None;
+    }
+    let listed = |event: &&crate::schedules::jumpcloud::Event| {
+        event.user == number && event.makes(change) && event.is_listed()
+    };
+    let made = world.made_by(object).filter(listed).count();
+    if made > 1 {
+        return Some(format!("{made} events that we made"));
+    }
+    // What others did is noticed at the next look.
+    let unnoticed = !history.has_looked(object) && world.is_touched(number);
+    let held = world.is_protected(number) || world.is_guarded(object);
+    if unnoticed || held {
+        return None;
+    }
+    let status = &object.status;
+    let entries: Vec<_> =
+        status.events.iter().filter(|event| event.id == id(number) && event.superseded.is_none()).collect();
+    if world.is_elsewhere(object, number) {
+        // The older object has it, and may have lost it for good.
+        return (made > 0).then(|| "the older object's and ours".to_owned());
+    }
+    if entries.is_empty() && world.is_hopeless(object, number) {
+        return None;
+    }
+    let [entry] = entries[..] else { return Some(format!("{} events are recorded", entries.len())) };
+    let is =
+        |event: &&crate::schedules::jumpcloud::Event| listed(event) && event.job_id == entry.scheduled_job_id;
+    if !world.jumpcloud.events.iter().any(|event| is(&event)) {
+        return Some(format!("{} is recorded and not listed", entry.scheduled_job_id));
+    }
+    let ours = world.made_by(object).any(|event| is(&event));
+    (made > 0 && (!ours || entry.origin != origin::CREATED))
+        .then(|| format!("one is recorded as {}, and another one is ours", entry.origin))
+}

@@ -1,0 +1,196 @@
+//! What must hold of every history of schedules. Checked from JumpCloud's own truth, the ledger of the wire
+//! and the versions of the objects; never from what the planner says about itself.
+
+mod cancelled;
+mod declared;
+mod deleted;
+mod gaps;
+mod intended;
+mod progress;
+mod quiet;
+mod states;
+mod truth;
+mod unknown;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jumpcloud_operator::api::schedule_status::{ScheduledUser, result};
+use jumpcloud_operator::api::scheduled_user_state::ScheduledState;
+use jumpcloud_operator::api::submission::Recorded;
+
+use super::history::History;
+use super::jumpcloud::{Author, Event};
+use super::ledger::{Fate, Post};
+use super::manifest::{Change, id};
+use super::objects::Object;
+use super::world::World;
+use crate::clock::{MINUTE, Ms, stamp};
+use crate::invariants::Violation;
+
+/// Everything that is wrong with a whole history.
+pub fn check(history: &History) -> Vec<Violation> {
+    let world = &history.world;
+    collect([
+        ("S2", world.ledger.gaps.clone()),
+        ("S3", intended::check(world)),
+        ("S4", quiet::check(history)),
+        ("S5", deleted::check(world)),
+        ("S6", unknown::check(world)),
+        ("S7", cancelled::check(world)),
+        ("S8", states::check(world)),
+        ("shape", world.ledger.spins.clone()),
+    ])
+}
+
+/// What is wrong at a moment at which everything should be at rest.
+pub fn at_rest(history: &History) -> Vec<Violation> {
+    collect([
+        ("S1", declared::check(history)),
+        ("S4", truth::check(history)),
+        ("S9", progress::check(history)),
+    ])
+}
+
+fn collect<const N: usize>(rules: [(&'static str, Vec<String>); N]) -> Vec<Violation> {
+    let named = |(rule, texts): (&'static str, Vec<String>)| {
+        texts.into_iter().map(move |text| Violation { rule, text })
+    };
+    rules.into_iter().flat_map(named).collect()
+}
+
+/// Views of a history that several rules need.
+impl History {
+    /// Whether the look an hour before the date was made, and with it everything noticed.
+    fn has_looked(&self, object: &Object) -> bool {
+        self.world.now + 31 * MINUTE > object.spec.manifest.change.1
+    }
+}
+
+/// Views of a world that several rules need.
+impl World {
+    /// The objects as they are now.
+    fn objects(&self) -> impl Iterator<Item = Arc<Object>> + '_ {
+        (0..self.profile.objects).filter_map(|place| self.api.live(place))
+    }
+
+    /// Events that requests for that object have made, as far as its status can know of them.
+    fn made_by(&self, object: &Object) -> impl Iterator<Item = &Event> {
+        let lost = self.lost(object);
+        let uid = object.uid;
+        self.jumpcloud.events.iter().filter(move |event| {
+            matches!(&event.author, Author::Post(nonce, by) if *by == uid && self.sent(nonce) > lost)
+        })
+    }
+
+    /// Until when requests may be forgotten, because the status got lost then.
+    fn lost(&self, object: &Object) -> Ms {
+        let losses = self.api.versions.iter().filter(|kept| kept.loss && kept.place == object.place);
+        losses.map(|kept| kept.at).max().unwrap_or(Ms::MIN)
+    }
+
+    fn sent(&self, nonce: &str) -> Ms {
+        self.ledger.posts.iter().find(|post| post.order.nonce == nonce).map_or(Ms::MIN, |post| post.at)
+    }
+
+    /// Whether the user is there now.
+    fn is_there(&self, number: usize) -> bool {
+        self.jumpcloud.user(number).is_some_and(|user| user.is_there(self.now))
+    }
+
+    /// Whether others have had a hand in what becomes of the user.
+    fn is_touched(&self, number: usize) -> bool {
+        self.environment.touched.iter().any(|(_, user)| *user == number)
+    }
+
+    /// Whether the connection protects the user.
+    fn is_protected(&self, number: usize) -> bool {
+        self.environment.protected.contains(&super::manifest::username(number))
+    }
+
+    /// Whether the object's guard holds everyone back.
+    pub fn is_guarded(&self, object: &Object) -> bool {
+        let declared = (1..=self.environment.users).filter(|number| self.declares(object, *number)).count();
+        object.spec.manifest.change.0 == ScheduledState::Suspended
+            && declared > object.spec.manifest.max_users
+    }
+
+    /// Whether an older object makes the same change of that user.
+    fn is_elsewhere(&self, object: &Object, number: usize) -> bool {
+        let claimed = [result::PENDING, result::SCHEDULED, result::CONFLICT];
+        self.objects().any(|other| {
+            other.place != object.place
+                && other.is_older(object)
+                && other.deleted.is_none()
+                && !other.spec.manifest.paused
+                && !self.is_guarded(&other)
+                && other.spec.manifest.change == object.spec.manifest.change
+                && self.declares(&other, number)
+                && other.said(number).is_some_and(|line| claimed.contains(&line.result.as_str()))
+        })
+    }
+
+    /// Whether another object makes the opposite change of the user at the same instant.
+    fn is_contradicted(&self, object: &Object, number: usize) -> bool {
+        let (state, at) = object.spec.manifest.change;
+        self.objects().any(|other| {
+            let (opposite, then) = other.spec.manifest.change;
+            (at - then).abs() <= MINUTE && opposite != state && self.declares(&other, number)
+        })
+    }
+
+    /// Requests whose outcome nobody was told and that had none, with that change of that user.
+    fn lost_posts<'a>(&'a self, uid: u32, number: usize, change: Change) -> impl Iterator<Item = &'a Post> {
+        let user = id(number);
+        self.ledger.posts.iter().filter(move |post| {
+            post.order.uid == uid
+                && post.order.change == change
+                && post.order.members.contains(&user)
+                && post.fate == Fate::Unknown
+        })
+    }
+
+    /// How many requests with that change of that user were intended and, as far as the operator can know, not
+    /// answered: also those before which it died.
+    fn unanswered(&self, uid: u32, number: usize, change: Change) -> usize {
+        let user = id(number);
+        let versions = self.api.versions.iter().filter_map(|kept| kept.object.as_deref());
+        let records =
+            versions.filter(|object| object.uid == uid).flat_map(|object| &object.status.submissions);
+        let asked = records.filter_map(Recorded::known).filter(|record| {
+            record.phase.is_under_way()
+                && record.members.contains(&user)
+                && record.state == Some(change.0)
+                && record.time == Some(stamp(change.1))
+        });
+        let answered = |nonce: &str| {
+            self.ledger.posts.iter().any(|post| post.order.nonce == nonce && post.fate == Fate::Answered)
+        };
+        let nonces: BTreeSet<&str> = asked.map(|record| record.nonce.as_str()).collect();
+        nonces.into_iter().filter(|nonce| !answered(nonce)).count()
+    }
+
+    /// Whether that user's failure is owed to JumpCloud: it refuses the user, or nobody knows what became of
+    /// two requests.
+    fn is_hopeless(&self, object: &Object, number: usize) -> bool {
+        let change = object.spec.manifest.change;
+        self.jumpcloud.setting.poison.contains(&number)
+            || self.unanswered(object.uid, number, change) > 1
+            || self.processes.iter().any(|process| process.skew != 0) && change.1 < self.calm + 20 * MINUTE
+    }
+}
+
+impl Object {
+    /// What its status says of a user.
+    fn said(&self, number: usize) -> Option<&ScheduledUser> {
+        let user = id(number);
+        let name = super::manifest::username(number);
+        let row = self.spec.manifest.users.iter().position(|(other, _)| *other == number);
+        let row = row.and_then(|row| u32::try_from(row).ok());
+        self.status.users.iter().find(|line| {
+            line.id.as_ref() == Some(&user)
+                || (line.id.is_none() && line.username.as_ref().is_some_and(|n| n.to_lowercase() == name))
+                || (line.id.is_none() && row.is_some() && line.row == row)
+        })
+    }
+}

@@ -120,7 +120,7 @@ async fn a_read_only_operator_schedules_nobody() {
     let spec = |count: usize| json!({"users": rows("u", count), "state": "Suspended", "startTime": date.to_string()});
     calendar.apply_schedule("sales", &spec(1));
     calendar.comes_to("sales", "Scheduled").await;
-    operator.kill();
+    drop(operator);
     let operator = calendar.replica("b", &[QUICK, &[("--read-only", "true")]].concat());
     calendar.apply_schedule("sales", &spec(2));
     let status = calendar.comes_to("sales", "Paused").await;
@@ -129,7 +129,7 @@ async fn a_read_only_operator_schedules_nobody() {
     calendar.edit("sales", &json!({"paused": true}));
     calendar.comes_to("sales", "Paused").await;
     assert_eq!(dates_of(&calendar.sim), all_at(&ids[..1], date));
-    operator.kill();
+    drop(operator);
     let _operator = calendar.replica("c", QUICK);
     eventually("the pause", PATIENCE, async || {
         let dates = dates_of(&calendar.sim);

@@ -60,7 +60,7 @@ async fn past_manifests_suspend_nobody() {
     assert_eq!(calls(&calendar.sim, seq).len(), 0, "calls at rest");
     assert_eq!(calendar.writes(mark), Vec::new(), "writes at rest");
 
-    operator.kill();
+    drop(operator);
     let mark = plane().audit().mark().expect("the audit log");
     let _operator = calendar.replica("b", QUICK);
     eventually("a pass over every object", PATIENCE, async || {

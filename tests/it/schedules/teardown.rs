@@ -123,7 +123,7 @@ async fn an_object_goes_without_its_credential() {
     let spec = json!({"users": rows("u", 3), "state": "Suspended", "startTime": date.to_string()});
     calendar.apply_schedule("sales", &spec);
     calendar.comes_to("sales", "Scheduled").await;
-    operator.kill();
+    drop(operator);
     calendar.delete("sales");
     calendar.kubectl(&["delete", "jcconn", "default"]);
     calendar.kubectl(&["delete", "secret", "jumpcloud"]);

@@ -25,7 +25,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build ## Start a control plane, the simulator and the operator, and show a batch of users
+demo: build ## Start a control plane, the simulator and the operator, and show users and dates at work
 	@$(BUILT)/devenv demo
 
 .PHONY: build

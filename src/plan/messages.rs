@@ -94,7 +94,7 @@ pub fn update_timed_out(job: &str) -> String {
 }
 
 /// The process may not write.
-pub const READ_ONLY: &str = "the operator runs with --read-only; users are waiting";
+pub const READ_ONLY: &str = "the operator runs with --read-only; changes are waiting";
 
 /// The object would outgrow etcd.
 #[must_use]

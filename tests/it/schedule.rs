@@ -9,6 +9,7 @@ use jumpcloud_sim::{DEFAULT_ORGANISATION, Route, Settings};
 use kube::api::Api;
 use serde_json::{Value, json};
 
+use crate::harness::manifests::plain_users;
 use crate::harness::operator::QUICK;
 use crate::harness::plane::{apply, plane};
 use crate::harness::wait::eventually;
@@ -85,8 +86,11 @@ async fn users_are_scheduled_and_seen_in_the_state_when_the_time_has_come() {
     assert_eq!(world.sim.requests(Route::ScheduleCreate).len(), 1);
 
     world.sim.advance(Duration::from_secs(60));
-    let executed = reason(&world, "leave", "Executed").await;
-    assert!(!has_finalizer(&executed), "there is nothing to undo");
+    let executed = eventually("that there is nothing to undo", PATIENCE, async || {
+        let executed = reason(&world, "leave", "Executed").await;
+        if has_finalizer(&executed) { Err(executed.metadata.finalizers) } else { Ok(executed) }
+    })
+    .await;
     let status = executed.status.expect("a status");
     let counts = status.counts.expect("counts");
     assert_eq!((counts.users, counts.executed), (2, 2), "{counts:?}");
@@ -118,4 +122,45 @@ async fn an_object_that_is_deleted_before_its_time_takes_its_events_along() {
     let left = world.sim.schedules();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(left[0]["scheduledJobId"], foreign[0].as_str());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_is_woken_by_its_batch_and_by_the_end_of_a_rival() {
+    let world = World::new("schedule-woken", Settings::default()).await;
+    let _operator = world.operator(QUICK);
+    world.connection_reason("default", "Succeeded").await;
+    let spec = json!({"usersFromBatch": {"name": "staff"}, "state": "Suspended",
+                      "startTime": "2100-01-04T09:00:00Z"});
+    apply(&manifest(&world, "older", &spec));
+    reason(&world, "older", "AwaitingUsers").await;
+    world.apply_batch("staff", &json!({"users": plain_users("staff", 3)}));
+    reason(&world, "older", "Scheduled").await;
+    assert_eq!(world.sim.schedules().len(), 3);
+
+    // Creation times are in whole seconds; the names would decide the same.
+    apply(&manifest(&world, "younger", &spec));
+    let younger = reason(&world, "younger", "Scheduled").await;
+    let results: Vec<String> =
+        younger.status.expect("a status").users.into_iter().map(|user| user.result).collect();
+    assert_eq!(results, ["Conflict", "Conflict", "Conflict"]);
+    assert_eq!(world.sim.schedules().len(), 3);
+    let before: Vec<Value> = world.sim.schedules();
+
+    world.kubectl(&["delete", "scheduleduserstate", "older", "--timeout=60s"]);
+    eventually("events of the other one", PATIENCE, async || {
+        let now = world.sim.schedules();
+        let replaced = now.iter().all(|event| !before.contains(event));
+        if now.len() == 3 && replaced { Ok(()) } else { Err(now) }
+    })
+    .await;
+    let api: Api<jumpcloud_operator::api::connection::JumpCloudConnection> =
+        Api::namespaced(world.client.clone(), &world.namespace);
+    eventually("the sum of the connection", PATIENCE, async || {
+        let status = api.get("default").await.map_err(|e| e.to_string())?.status.unwrap_or_default();
+        match status.scheduled_events {
+            Some(events) if events.count == 3 => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
 }

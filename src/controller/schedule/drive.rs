@@ -23,7 +23,7 @@ use crate::plan::facts::{ConnectionFact, FailedRead, Repaired};
 use crate::plan::policy::after;
 use crate::plan::schedule::change::Change;
 use crate::plan::schedule::desired::{Desired, desired};
-use crate::plan::schedule::facts::{Call, Facts, Listed, Read};
+use crate::plan::schedule::facts::{BatchFact, Call, Facts, Listed, Read};
 use crate::plan::schedule::step::{Commit, Finalizer, Schedule, Step, plan};
 use crate::runtime::clock;
 use crate::users::clean;
@@ -120,8 +120,14 @@ impl<'a> Pass<'a> {
         let object = &self.line.object.whole;
         let status = self.line.object.status();
         let found = self.facts.users.values().filter_map(|look| Some(look.found.as_ref()?.id.as_str()));
-        let users: BTreeSet<&str> =
-            status.users.iter().filter_map(|user| user.id.as_deref()).chain(found).collect();
+        // Who comes from a batch is known by id before status has it.
+        let of_batch = match &self.facts.batch {
+            Some(BatchFact::Found(members)) => members.users.as_slice(),
+            Some(BatchFact::Missing) | None => &[],
+        };
+        let known = status.users.iter().filter_map(|user| user.id.as_deref());
+        let of_batch = of_batch.iter().filter_map(|user| user.id.as_deref());
+        let users: BTreeSet<&str> = known.chain(found).chain(of_batch).collect();
         let own = status.events.iter().map(|entry| Listed {
             job_id: entry.scheduled_job_id.clone(),
             user_id: entry.id.clone(),
@@ -158,7 +164,10 @@ impl<'a> Pass<'a> {
             }
             Read::Batch(name) => {
                 match read::batch(&self.line.context.client, self.line.namespace(), name).await? {
-                    Ok(fact) => self.facts.batch = Some(fact),
+                    Ok(fact) => {
+                        self.facts.batch = Some(fact);
+                        self.refresh_claims(desired);
+                    }
                     Err(message) => {
                         let retry_at = after(clock::now(), UNREADABLE_PAUSE);
                         self.facts.failed.insert(what, FailedRead { retry_at, message });
@@ -246,17 +255,20 @@ impl<'a> Pass<'a> {
     /// Makes one request that may be repeated (I/O).
     async fn call(&mut self, call: Call, desired: &Desired) -> bool {
         let held = self.facts.notes.common.hold_until.is_some_and(|until| until > clock::now());
-        let outcome = match self.line.client.clone().filter(|_| !held) {
-            Some(client) => {
-                let (outcome, error) = match self.line.take_turn() {
-                    Ok(()) => call::call(&client, &call, &desired.mail).await,
-                    Err(error) => (Repaired::NotNow, Some(error)),
-                };
+        let outcome = match (self.line.client.clone().filter(|_| !held), self.line.take_turn()) {
+            (Some(client), Ok(())) => {
+                let (outcome, error) = call::call(&client, &call, &desired.mail).await;
                 let setback = self.line.call_ended(&outcome, error.as_ref());
                 self.suffer(setback);
                 outcome
             }
-            None => Repaired::NotNow,
+            (Some(_), Err(error)) => {
+                // Nothing is wrong: the object is woken when its turn has come.
+                let (_, setback) = self.line.read_failed(&error);
+                self.suffer(setback);
+                Repaired::NotNow
+            }
+            (None, _) => Repaired::NotNow,
         };
         self.facts.called(call, outcome);
         true

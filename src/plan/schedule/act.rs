@@ -47,11 +47,8 @@ impl Pass<'_> {
                 }
                 Need::Vanished => {
                     self.status.events.retain(|entry| entry.id != id || entry.superseded.is_some());
-                    match self.facts.users.get(&Key::Id(id.clone())).map(|look| look.found.is_some()) {
-                        None => states.push(id),
-                        Some(true) => posts.push(id),
-                        Some(false) => {}
-                    }
+                    // That is written first: then there may be an equal one to take over, or no user any more.
+                    work.ready += 1;
                 }
                 Need::Yield => {
                     for entry in

@@ -7,9 +7,11 @@ use jiff::Timestamp;
 
 use super::change::{Change, kept_time, whole_minute};
 use super::facts::{Call, Claims, EventsLook, EventsWanted, Facts, Listed};
-use crate::api::schedule_status::{EventEntry, ScheduledUserStateStatus, origin};
+use super::pass::{AGAIN, Pass, Work};
+use crate::api::schedule_status::{EventEntry, ScheduledUserStateStatus, origin, result};
 use crate::api::scheduled_user_state::DeletionPolicy;
 use crate::plan::facts::Repaired;
+use crate::plan::policy::after;
 
 /// What cancelling needs next.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,6 +62,14 @@ pub fn drop_anothers(status: &mut ScheduledUserStateStatus, claims: &Claims) {
         let both = claims.recorded.contains(&(entry.scheduled_job_id.clone(), entry.id.clone()));
         !(both && (entry.superseded.is_some() || claims.gives_way(&entry.id)))
     });
+}
+
+/// How many events are to be cancelled, as far as they can be.
+#[must_use]
+pub fn leaving(status: &ScheduledUserStateStatus, policy: DeletionPolicy) -> usize {
+    let leaving =
+        |entry: &&EventEntry| entry.superseded.is_some() && !entry.shared && is_undone(entry, policy);
+    status.events.iter().filter(leaving).count()
 }
 
 /// The jobs of a status, by id.
@@ -118,7 +128,7 @@ pub enum Left {
 
 /// What comes next for events that are replaced. `left` says what a user would be left with. With `may_write`
 /// unset nothing is called.
-pub fn cancel(
+fn cancel(
     status: &mut ScheduledUserStateStatus,
     facts: &Facts,
     policy: DeletionPolicy,
@@ -128,7 +138,12 @@ pub fn cancel(
     let mut next = Cancelling::default();
     for (job, rows) in jobs(status) {
         let leaving = rows.iter().filter(|row| row.superseded.is_some() && is_undone(row, policy)).count();
-        if leaving == 0 || rows.iter().any(|row| row.superseded.is_none()) || is_given_up(&rows, again) {
+        if leaving == 0 || is_given_up(&rows, again) {
+            continue;
+        }
+        if rows.iter().any(|row| row.superseded.is_none()) {
+            // Those who stay are to get an event of their own first.
+            next.left += leaving;
             continue;
         }
         let lefts: Vec<Left> = rows.iter().map(|row| left(&row.id, status)).collect();
@@ -169,6 +184,58 @@ pub fn cancel(
     next
 }
 
+impl Pass<'_> {
+    /// Cancels what is replaced.
+    pub(super) fn cancel(&mut self, again: bool, work: &mut Work) {
+        let having = |wanted: &str| -> BTreeSet<String> {
+            let users = self.status.users.iter().filter(|user| user.result == wanted);
+            users.filter_map(|user| user.id.clone()).collect()
+        };
+        let (pending, failed) = (having(result::PENDING), having(result::FAILED));
+        let deleting = self.schedule.deleting;
+        let does_the_same = |id: &str, status: &ScheduledUserStateStatus| {
+            let mut events = status.events.iter().filter(|entry| entry.id == id);
+            events.any(|entry| Change::of(entry, status) == Change::scheduled(status))
+        };
+        let rivals = &self.facts.claims.rivals;
+        let left = |id: &str, status: &ScheduledUserStateStatus| {
+            let replaced = deleting
+                || status.events.iter().any(|entry| entry.superseded.is_none() && entry.id == id)
+                || rivals.get(id).is_some_and(|rival| rival.older && rival.holds);
+            if replaced {
+                Left::Well
+            } else if pending.contains(id) {
+                Left::Waiting
+            } else if failed.contains(id) && does_the_same(id, status) {
+                Left::Bereft
+            } else {
+                Left::Well
+            }
+        };
+        let policy = self.schedule.desired.deletion;
+        if self.told {
+            // Nothing is looked at or called now. What is left is said all the same.
+            let (mut draft, nothing) = (self.status.clone(), Facts::default());
+            work.cancels += cancel(&mut draft, &nothing, policy, left, (again, false)).left;
+            return;
+        }
+        let may = (again, self.may_write() && self.is_ours() && !self.held());
+        let next: Cancelling = cancel(&mut self.status, self.facts, policy, left, may);
+        work.cancels += next.left;
+        if next.again {
+            self.wakes.push(after(self.now, AGAIN));
+        }
+        if work.call.is_none() {
+            work.call = next.call;
+        }
+        if let Some(wanted) = next.look.filter(|_| work.intent.is_none() && work.call.is_none())
+            && (self.may_write() || deleting)
+        {
+            work.read = self.look_at(wanted, work);
+        }
+    }
+}
+
 /// Whether it was seen that these cannot be cancelled.
 fn is_given_up(rows: &[EventEntry], again: bool) -> bool {
     !again && rows.iter().any(|row| row.shared)
@@ -186,7 +253,7 @@ enum Verdict {
     Look(EventsWanted),
     /// Every event of it is ours and is what the record says.
     Ours,
-    /// None of its events is there any more.
+    /// None of its events is there any more, or another object has taken them over as well and keeps them.
     Gone,
     /// Somebody else's event would go with it.
     Shared,
@@ -213,6 +280,10 @@ fn verdict(
     };
     let listed: Vec<&Listed> = look.rows.iter().filter(|row| row.job_id == job).collect();
     if listed.is_empty() {
+        return Verdict::Gone;
+    }
+    let taken = listed.iter().any(|event| facts.claims.has_recorded(event));
+    if taken && rows.iter().all(|row| row.origin == origin::ADOPTED) {
         return Verdict::Gone;
     }
     let undone = rows.iter().all(|row| row.superseded.is_none() || is_undone(row, policy));

@@ -225,11 +225,16 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Whether an event is another object's, or may be about to be.
+    /// Whether another object has recorded an event as its own.
     #[must_use]
-    pub fn is_anothers(&self, event: &Listed) -> bool {
-        let event = (event.job_id.clone(), event.user_id.clone());
-        self.recorded.contains(&event) || self.sending.contains(&event)
+    pub fn has_recorded(&self, event: &Listed) -> bool {
+        self.recorded.contains(&(event.job_id.clone(), event.user_id.clone()))
+    }
+
+    /// Whether an event may be what another object has just sent.
+    #[must_use]
+    pub fn may_send(&self, event: &Listed) -> bool {
+        self.sending.contains(&(event.job_id.clone(), event.user_id.clone()))
     }
 
     /// Whether an older object schedules the same change of the user.

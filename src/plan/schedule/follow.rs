@@ -142,18 +142,25 @@ impl Pass<'_> {
             return self.ask(Read::Events(wanted));
         };
         let mut found: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
+        let mut contested = false;
         for row in look.rows.iter().filter(|row| members.contains(&row.user_id) && change.may_be(row)) {
             let ours = |job: &str| {
                 self.status.events.iter().any(|e| e.id == row.user_id && e.scheduled_job_id == job)
             };
-            let theirs = facts.claims.recorded.contains(&(row.job_id.clone(), row.user_id.clone()));
-            if !ours(&row.job_id) && !theirs {
+            if !ours(&row.job_id) && !facts.claims.has_recorded(row) {
+                contested |= facts.claims.may_send(row) && facts.claims.gives_way(&row.user_id);
                 found.entry(row.user_id.clone()).or_default().push(row.clone());
             }
         }
+        if contested {
+            // The older object says first which of them are its own; it tells when it has.
+            self.wakes.push(after(self.now, self.policy.poll_max));
+            return None;
+        }
         let absent: Vec<String> =
             record.members.iter().filter(|id| !found.contains_key(*id)).cloned().collect();
-        let agreed = record.look_time.is_some() && record.missing == absent;
+        // A second look is for those who would be sent again; nobody is, for an object that goes.
+        let agreed = self.schedule.deleting || (record.look_time.is_some() && record.missing == absent);
         if !absent.is_empty() && !agreed {
             let looked = Submission {
                 phase: Phase::Unknown,

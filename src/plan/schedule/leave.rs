@@ -16,7 +16,7 @@ use crate::api::scheduled_user_state::DeletionPolicy;
 use crate::api::submission::{Operation, Recorded};
 use crate::plan::facts::ConnectionFact;
 use crate::plan::messages as shared;
-use crate::plan::policy::after;
+use crate::plan::policy::{Writes, after};
 
 /// How soon it is tried again when nothing tells that it would work.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -42,7 +42,9 @@ impl Pass<'_> {
         }
         let limit = self.policy.cleanup_timeout;
         let waited = self.facts.notes.deleting_for;
-        if waited >= limit {
+        // Who may not write has not tried: nothing is given up.
+        let read_only = self.policy.writes == Writes::Forbidden;
+        if waited >= limit && !read_only {
             return Step::Finalizer(Finalizer::Abandon { events: left });
         }
         self.wakes.push(after(self.now, limit.saturating_sub(waited)));
@@ -72,6 +74,9 @@ impl Pass<'_> {
     }
 
     fn in_the_way(&mut self) -> String {
+        if self.policy.writes == Writes::Forbidden {
+            return shared::READ_ONLY.to_owned();
+        }
         match &self.facts.connection {
             Some(ConnectionFact::Missing) => {
                 return shared::connection_missing(&self.schedule.desired.connection);

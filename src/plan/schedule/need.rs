@@ -21,6 +21,9 @@ use crate::users::protected::is_protected;
 /// How soon a call that did not come to pass is made again.
 pub const CALL_AGAIN: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// How soon it is looked again whose an event is, if nobody tells.
+const CONTESTED: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// What a user needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need {
@@ -38,7 +41,7 @@ pub enum Need {
     Adopt(Listed),
     /// The event that it has, and that was to be cancelled, stays.
     Reclaim(String),
-    /// The event that it has is gone. So may the user be, who is looked at before anything is sent.
+    /// The event that it has is gone.
     Vanished,
     /// The event that it has gives way to another object's.
     Yield,
@@ -105,7 +108,7 @@ impl Circumstances<'_> {
             if self.again && look.is_some_and(|look| !Self::lists(look, entry)) {
                 match self.early(id) {
                     Some(true) => {}
-                    Some(false) => return self.vanished(line, id),
+                    Some(false) => return Self::vanished(line),
                     None => return Need::State,
                 }
             }
@@ -146,9 +149,13 @@ impl Circumstances<'_> {
             .rows
             .iter()
             .filter(|row| row.user_id == id && (self.change.is_of(row, kept) || self.change.may_be(row)))
-            .filter(|row| !self.facts.claims.is_anothers(row))
+            .filter(|row| !self.facts.claims.has_recorded(row))
             .collect();
         equal.sort_by_key(|row| (!self.change.is_of(row, kept), *row));
+        if equal.iter().any(|row| self.is_contested(row)) {
+            // It will be known soon whose they are.
+            return Need::Wait(Some(after(self.now, CONTESTED)));
+        }
         for row in equal {
             let ours = self.status.events.iter().any(|e| e.id == id && e.scheduled_job_id == row.job_id);
             if !ours {
@@ -166,6 +173,12 @@ impl Circumstances<'_> {
             }
         }
         Need::Post
+    }
+
+    /// Whether the event may be what another object has just sent. One that is recorded is not.
+    fn is_contested(&self, row: &Listed) -> bool {
+        let ours = self.status.events.iter().any(|e| e.id == row.user_id && e.scheduled_job_id == row.job_id);
+        !ours && self.facts.claims.may_send(row)
     }
 
     /// What this pass knows of a user: itself, or that it is gone; `None` when it was not looked at.
@@ -292,11 +305,7 @@ impl Circumstances<'_> {
         line.set(result::NOT_REACHED, None, Some(message));
     }
 
-    fn vanished(&self, line: &mut Line, id: &str) -> Need {
-        if self.person(id) == Some(None) {
-            Self::not_found(line);
-            return Need::Vanished;
-        }
+    fn vanished(line: &mut Line) -> Need {
         line.set(result::PENDING, Some(reason::REMOVED_ELSEWHERE), Some(messages::removed_elsewhere()));
         Need::Vanished
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::cancel::{self, Cancelling, Left};
+use super::cancel;
 use super::change::Change;
 use super::draft;
 use super::facts::{BatchFact, Call, Facts, Key, Read};
@@ -18,14 +18,14 @@ use crate::api::schedule_status::{ScheduledUser, ScheduledUserStateStatus, resul
 use crate::api::submission::{Recorded, Submission};
 use crate::plan::facts::LOOK_UP;
 use crate::plan::intent::Intent;
-use crate::plan::policy::{Policy, after, before};
+use crate::plan::policy::{Policy, before};
 use crate::users::protected::is_protected;
 
 /// How soon a connection is looked at again that this process is just checking.
 pub(super) const CHECKING: Duration = Duration::from_secs(1);
 
 /// How soon a call that did not come to pass is made again.
-const AGAIN: Duration = Duration::from_secs(10);
+pub(super) const AGAIN: Duration = Duration::from_secs(10);
 
 /// Users of a batch that is not done are waited for until so long before the instant; then who is there is
 /// scheduled.
@@ -177,7 +177,7 @@ impl<'a> Pass<'a> {
         let needs = self.needs(change, &mut lines, wanted, (again, edited), &mut work);
         self.status.users = lines.into_iter().map(|line| line.user).collect();
         self.act(change, needs, &mut work);
-        if work.read.is_none() {
+        if work.read.is_none() || self.told {
             self.cancel(again, &mut work);
         }
         self.wake(change, looks);
@@ -354,52 +354,5 @@ impl<'a> Pass<'a> {
         let ours =
             |record: &&Submission| record.phase.is_under_way() && Change::asked(record) == Some(change);
         records.filter(ours).flat_map(|record| record.members.clone()).collect()
-    }
-
-    /// Cancels what is replaced.
-    pub(super) fn cancel(&mut self, again: bool, work: &mut Work) {
-        if self.told {
-            return;
-        }
-        let having = |wanted: &str| -> BTreeSet<String> {
-            let users = self.status.users.iter().filter(|user| user.result == wanted);
-            users.filter_map(|user| user.id.clone()).collect()
-        };
-        let (pending, failed) = (having(result::PENDING), having(result::FAILED));
-        let deleting = self.schedule.deleting;
-        let does_the_same = |id: &str, status: &ScheduledUserStateStatus| {
-            let mut events = status.events.iter().filter(|entry| entry.id == id);
-            events.any(|entry| Change::of(entry, status) == Change::scheduled(status))
-        };
-        let rivals = &self.facts.claims.rivals;
-        let left = |id: &str, status: &ScheduledUserStateStatus| {
-            let replaced = deleting
-                || status.events.iter().any(|entry| entry.superseded.is_none() && entry.id == id)
-                || rivals.get(id).is_some_and(|rival| rival.older && rival.holds);
-            if replaced {
-                Left::Well
-            } else if pending.contains(id) {
-                Left::Waiting
-            } else if failed.contains(id) && does_the_same(id, status) {
-                Left::Bereft
-            } else {
-                Left::Well
-            }
-        };
-        let may = (again, self.may_write() && self.is_ours() && !self.held());
-        let policy = self.schedule.desired.deletion;
-        let next: Cancelling = cancel::cancel(&mut self.status, self.facts, policy, left, may);
-        work.cancels += next.left;
-        if next.again {
-            self.wakes.push(after(self.now, AGAIN));
-        }
-        if work.call.is_none() {
-            work.call = next.call;
-        }
-        if let Some(wanted) = next.look.filter(|_| work.intent.is_none() && work.call.is_none())
-            && (self.may_write() || deleting)
-        {
-            work.read = self.look_at(wanted, work);
-        }
     }
 }

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::FINALIZER;
+use crate::api::condition::Standing;
+use crate::api::schedule_status::EventEntry;
 use crate::api::scheduled_user_state::ScheduledUserStateSpec;
 use crate::api::submission::{AcceptedEvent, Operation, Phase, Recorded};
 use crate::plan::claims::Holder;
@@ -33,6 +35,8 @@ struct World {
     claims: Claims,
     /// Requests to schedule are refused.
     refuses: bool,
+    /// JumpCloud does what the next request asks for, and its reply is lost.
+    loses: bool,
 }
 
 impl World {
@@ -54,6 +58,7 @@ impl World {
             shared: true,
             claims: Claims::default(),
             refuses: false,
+            loses: false,
         }
     }
 
@@ -106,6 +111,14 @@ impl World {
                 Step::Commit(commit) => {
                     let armed = commit.intent.map(|intent| intent.submission.nonce);
                     self.log.push(if armed.is_some() { "intent" } else { "commit" }.to_owned());
+                    let left = |entry: &EventEntry| entry.superseded.is_some() && !entry.shared;
+                    assert!(
+                        commit.verdict.standing != Standing::Done
+                            || (commit.status.submissions.is_empty()
+                                && !commit.status.events.iter().any(|e| left(e) && e.origin == "Created")),
+                        "done, and something is left: {:#?}",
+                        commit.status
+                    );
                     assert_ne!(self.status, commit.status, "a write that changes nothing");
                     self.status = commit.status;
                     let fresh = self.nonce();
@@ -113,7 +126,12 @@ impl World {
                 }
                 Step::Send(nonce) => {
                     facts.armed = None;
-                    let outcome = if self.refuses {
+                    let outcome = if std::mem::take(&mut self.loses) {
+                        let before = self.status.submissions.clone();
+                        self.send(&nonce);
+                        self.status.submissions = before;
+                        Outcome::Unknown
+                    } else if self.refuses {
                         Outcome::Rejected { status: 400, message: "no".to_owned() }
                     } else {
                         self.send(&nonce);
@@ -479,4 +497,38 @@ fn who_gets_no_other_event_keeps_the_one_that_does_the_same() {
     world.edit(|spec| spec.start_time = "2027-01-05T08:00:00Z".to_owned());
     world.pass();
     assert_eq!(world.listed(), [], "{}", world.took());
+}
+
+#[test]
+fn what_an_unknown_request_made_is_cancelled_before_anybody_is_told_done() {
+    let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob"]);
+    world.loses = true;
+    world.pass();
+    world.edit(|spec| spec.start_time = "2027-01-05T08:00:00Z".to_owned());
+    world.pass();
+    assert_eq!(world.events.len(), 4, "the lost one, and the one of the new date");
+    assert_eq!(world.reason(), "Progressing");
+    let sights: Vec<_> = world.status.submissions.iter().flat_map(Recorded::sights).collect();
+    let long = std::time::Duration::from_secs(3600);
+    world.notes.common.first_seen.extend(sights.into_iter().map(|sight| (sight, long)));
+    world.until("2027-01-01T01:00:00Z");
+    world.pass();
+    assert_eq!(world.listed().len(), 2, "{}", world.took());
+    assert!(world.listed().iter().all(|(_, time)| time == "2027-01-05T08:00:00Z"));
+    assert_eq!(world.reason(), "Scheduled");
+}
+
+#[test]
+fn in_place_of_an_event_that_vanished_an_equal_one_is_taken_over() {
+    let mut world = World::new(spec(&["ada"]), &["ada"]);
+    world.pass();
+    world.took();
+    world.events[0].job_id = "by-hand".to_owned();
+    world.until("2027-01-04T07:00:00Z");
+    world.pass();
+    let log = world.took();
+    assert!(!log.contains("post"), "{log}");
+    let taken = &world.status.events[0];
+    assert_eq!((taken.scheduled_job_id.as_str(), taken.origin.as_str()), ("by-hand", "Adopted"));
+    assert_eq!(world.reason(), "Scheduled");
 }

@@ -28,7 +28,7 @@ enum Command {
         #[arg(long)]
         dir: Option<PathBuf>,
     },
-    /// Show the operator at work on 250 users, with a simulated JumpCloud.
+    /// Show the operator at work on 250 users and two dates, with a simulated JumpCloud.
     Demo,
 }
 

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::condition::{self, Condition};
 use super::stage::{Stage, spoken};
 
 /// Its name in `deploy/samples`.
@@ -32,16 +33,6 @@ pub(super) struct Status {
     pub(super) progress: String,
     pub(super) submissions: Vec<Value>,
     pub(super) users: Vec<User>,
-}
-
-/// A condition.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Condition {
-    r#type: String,
-    status: String,
-    pub(super) reason: String,
-    pub(super) message: String,
 }
 
 /// How the list stands.
@@ -79,15 +70,11 @@ impl Batch {
             && self.status.counts.desired > 0
             && self.status.counts.pending == 0
             && self.status.submissions.is_empty()
-            && (self.is("Ready") || self.is("Stalled"))
+            && ["Ready", "Stalled"].iter().any(|name| condition::is(&self.status.conditions, name))
     }
 
     /// The condition that kubectl's columns show.
     pub(super) fn ready(&self) -> Option<&Condition> {
-        self.status.conditions.iter().find(|condition| condition.r#type == "Ready")
-    }
-
-    fn is(&self, name: &str) -> bool {
-        self.status.conditions.iter().any(|condition| condition.r#type == name && condition.status == "True")
+        condition::ready(&self.status.conditions)
     }
 }

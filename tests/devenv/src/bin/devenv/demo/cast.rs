@@ -24,3 +24,25 @@ pub(super) const JOBS: [usize; 4] = [100, 100, 49, 1];
 
 /// The operator's back-off before a user is sent again, seconds.
 pub(super) const BACK_OFF: i64 = 10;
+
+/// A sample with a date.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dated {
+    /// Its file in `deploy/samples`.
+    pub(super) file: &'static str,
+    /// The name of its schedule.
+    pub(super) object: &'static str,
+    /// Whom it is about.
+    pub(super) users: &'static [&'static str],
+}
+
+/// Activated in the third act.
+pub(super) const JOINERS: Dated = Dated {
+    file: "joiners.yaml",
+    object: "monday-joiners",
+    users: &["aiko.marsh", "dario.quist", "selin.ortega"],
+};
+
+/// One of the batch, to be suspended in the third act, and not.
+pub(super) const LEAVER: Dated =
+    Dated { file: "leaver.yaml", object: "last-day-of-noor-okafor", users: &["noor.okafor"] };

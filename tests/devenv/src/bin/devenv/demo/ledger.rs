@@ -81,6 +81,17 @@ impl Ledger {
         new.filter(|request| request.route.is_mutating()).collect()
     }
 
+    /// What happened after the last entry of `before`, in order.
+    pub(super) fn since(&self, before: &Self) -> Vec<&What> {
+        let last = before.entries.last().map_or(0, |entry| entry.seq);
+        self.entries.iter().filter(|entry| entry.seq > last).map(|entry| &entry.what).collect()
+    }
+
+    /// How many scheduled state changes are listed now.
+    pub(super) fn listed(&self) -> usize {
+        self.state.get("schedules").and_then(Value::as_array).map_or(0, Vec::len)
+    }
+
     /// How often jobs have created each user.
     pub(super) fn created(&self) -> BTreeMap<&str, usize> {
         let mut created = BTreeMap::new();
@@ -116,9 +127,20 @@ impl Ledger {
 
     /// Every user that exists now: username and id.
     pub(super) fn users(&self) -> BTreeMap<&str, &str> {
+        let ids =
+            self.everybody().map(|user| Some((user.get("username")?.as_str()?, user.get("_id")?.as_str()?)));
+        ids.flatten().collect()
+    }
+
+    /// The state that a user is in now.
+    pub(super) fn state_of(&self, username: &str) -> Option<&str> {
+        let user = self.everybody().find(|user| user.get("username").is_some_and(|name| name == username))?;
+        user.get("state")?.as_str()
+    }
+
+    fn everybody(&self) -> impl Iterator<Item = &Value> {
         let organisations = self.state.pointer("/organisations").and_then(Value::as_array);
-        let users = organisations.into_iter().flatten().filter_map(|o| o.get("users")?.as_array()).flatten();
-        users.filter_map(|user| Some((user.get("username")?.as_str()?, user.get("_id")?.as_str()?))).collect()
+        organisations.into_iter().flatten().filter_map(|o| o.get("users")?.as_array()).flatten()
     }
 
     fn end(&self, id: &str) -> Option<(jiff::Timestamp, usize, usize)> {

@@ -1,8 +1,10 @@
-//! `make demo`: the operator at work on 250 users, against a real Kubernetes API and a simulated JumpCloud.
+//! `make demo`: the operator at work on 250 users and on two dates, against a real Kubernetes API and a simulated
+//! JumpCloud.
 //!
 //! # Guarantees
 //! - Nothing outside the scratch folder and 127.0.0.1 is touched, whatever KUBECONFIG says; JumpCloud itself is never asked.
-//! - What it shows is checked against the simulator's own records ([`check`]); a difference is an error.
+//! - What it shows is checked against the simulator's own records ([`check`], [`edit`], [`schedules`]); a
+//!   difference is an error.
 //! - With a terminal on both sides it stays until Ctrl-C, else it ends by itself. Either way nothing is left running.
 //!
 //! # Assumptions
@@ -11,6 +13,8 @@
 mod batch;
 mod cast;
 mod check;
+mod condition;
+mod dates;
 mod edit;
 mod ledger;
 mod narrator;
@@ -19,6 +23,8 @@ mod operator;
 mod progress;
 mod report;
 mod samples;
+mod schedule;
+mod schedules;
 mod simulator;
 mod stage;
 mod wait;
@@ -36,8 +42,8 @@ use stage::Stage;
 /// Runs the demo.
 ///
 /// # Errors
-/// When a part cannot be started or ends by itself, when the users are not settled in time, and when the outcome is not the one
-/// that was promised.
+/// When a part cannot be started or ends by itself, when something does not come in time, and when the outcome is not the
+/// one that was promised.
 pub(crate) fn run() -> anyhow::Result<()> {
     let narrator = Narrator::start();
     narrator.heading(
@@ -80,6 +86,7 @@ fn perform(narrator: &Narrator, stage: &Stage, audience: Audience) -> anyhow::Re
     report::show(narrator, stage, &batch, &ledger)?;
     verdict(narrator, &batch, &ledger)?;
     edit::play(narrator, stage, &ledger)?;
+    schedules::play(narrator, stage)?;
     next::show(narrator, stage, &ledger, audience);
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::cast;
 use super::edit;
 use super::ledger::Ledger;
 use super::narrator::Narrator;
+use super::schedules;
 use super::stage::Stage;
 
 /// Shows commands to copy. They are for a second terminal, in the checkout.
@@ -32,11 +33,17 @@ pub(super) fn show(narrator: &Narrator, stage: &Stage, ledger: &Ledger, audience
             ],
         ),
         (
-            "everything about one user, in JumpCloud's own words",
-            vec![format!(
-                r#"kubectl get jcub {NAME} -o jsonpath='{{.status.users[?(@.username=="{}")]}}'"#,
-                refused
-            )],
+            "one user of the batch, in JumpCloud's own words; who was activated by the schedule",
+            vec![
+                format!(
+                    r#"kubectl get jcub {NAME} -o jsonpath='{{.status.users[?(@.username=="{}")]}}'"#,
+                    refused
+                ),
+                format!(
+                    r#"kubectl get jcsus {} -o jsonpath='{{range .status.users[*]}}{{.username}}{{"\t"}}{{.result}}{{"\n"}}{{end}}'"#,
+                    cast::JOINERS.object
+                ),
+            ],
         ),
         (
             "mend the row that is still refused, and watch one more job go out for it",
@@ -51,6 +58,17 @@ pub(super) fn show(narrator: &Narrator, stage: &Stage, ledger: &Ledger, audience
                 format!("curl -X DELETE {simulator}/_sim/users/{conflict}"),
                 format!(
                     r#"kubectl annotate jcub {NAME} --overwrite jumpcloud-operator.dev/retry-failed="$(date +%s)""#
+                ),
+            ],
+        ),
+        (
+            "give the leaver the date again, see it in JumpCloud, and stop it: a pause cancels what is scheduled",
+            vec![
+                format!("kubectl apply -f {}", schedules::file(stage, cast::LEAVER).display()),
+                stage.look_line("schedules"),
+                format!(
+                    r#"kubectl patch jcsus {} --type=merge --patch '{{"spec":{{"paused":true}}}}'"#,
+                    cast::LEAVER.object
                 ),
             ],
         ),

@@ -58,6 +58,11 @@ impl Recipe {
         Ok(Self { binary, kubeconfig, log, api_url: api_url.to_owned() })
     }
 
+    /// The program.
+    pub(super) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
     /// Starts the operator and waits until it serves metrics.
     pub(super) fn start(&self, control_plane: &ControlPlane) -> anyhow::Result<Operator> {
         self.start_at(control_plane, free_port()?)

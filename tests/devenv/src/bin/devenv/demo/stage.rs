@@ -2,7 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -72,6 +72,23 @@ impl Stage {
         Ok(())
     }
 
+    /// The operator's own way to look into JumpCloud, with the credential of the sample connection.
+    pub(super) fn look(&self) -> Command {
+        let mut command = Command::new(self.recipe.binary());
+        command.args(self.look_arguments()).env("KUBECONFIG", self.control_plane.admin_kubeconfig());
+        command
+    }
+
+    /// The same as a line to copy.
+    pub(super) fn look_line(&self, what: &str) -> String {
+        format!("{} {} {what}", self.recipe.binary().display(), self.look_arguments().join(" "))
+    }
+
+    fn look_arguments(&self) -> [String; 3] {
+        let allowed = format!("--allowed-api-url={}", self.simulator.url());
+        ["api".to_owned(), "--connection=default/default".to_owned(), allowed]
+    }
+
     fn check_surroundings(&self) -> anyhow::Result<()> {
         self.simulator.process().check_running()?;
         Ok(self.control_plane.check_running()?)
@@ -86,11 +103,21 @@ pub(super) fn repository() -> anyhow::Result<PathBuf> {
 
 /// Runs a command; its standard output, or an error with what it wrote to standard error.
 pub(super) fn spoken(command: &mut Command) -> anyhow::Result<String> {
+    Ok(String::from_utf8_lossy(&succeeded(command)?.stdout).into_owned())
+}
+
+/// Runs a command; its standard output, then its standard error.
+pub(super) fn heard(command: &mut Command) -> anyhow::Result<String> {
+    let Output { stdout, stderr, .. } = succeeded(command)?;
+    Ok(String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())
+}
+
+fn succeeded(command: &mut Command) -> anyhow::Result<Output> {
     let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
     if !output.status.success() {
         bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(output)
 }
 
 /// An executable of this workspace, built by the same cargo into the same folder as we are.

@@ -1,6 +1,6 @@
 //! Events that vanish (bar 8): removed in the console they come back; paused, none is listed.
 
-use jumpcloud_sim::Settings;
+use jumpcloud_sim::{Route, Settings};
 use serde_json::json;
 
 use super::standing::{look, message, result, told};
@@ -68,6 +68,9 @@ async fn an_event_removed_in_the_console_is_back_five_minutes_before() {
     })
     .await;
     assert_eq!(Calls::since(&calendar.sim, since).posts, 1);
+    let post = calendar.sim.requests(Route::ScheduleCreate).remove(1);
+    let before = date.duration_since(post.arrived).as_secs();
+    assert!((285..=300).contains(&before), "sent {before} s before the date");
     let status = calendar.comes_to("sales", "Scheduled").await;
     assert_scheduled_true(&calendar.sim, &status);
 }

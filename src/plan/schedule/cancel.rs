@@ -65,8 +65,7 @@ pub fn drop_anothers(status: &mut ScheduledUserStateStatus, claims: &Claims) {
 }
 
 /// How many events are to be cancelled, as far as they can be.
-#[must_use]
-pub fn leaving(status: &ScheduledUserStateStatus, policy: DeletionPolicy) -> usize {
+fn leaving(status: &ScheduledUserStateStatus, policy: DeletionPolicy) -> usize {
     let leaving =
         |entry: &&EventEntry| entry.superseded.is_some() && !entry.shared && is_undone(entry, policy);
     status.events.iter().filter(leaving).count()
@@ -214,9 +213,8 @@ impl Pass<'_> {
         };
         let policy = self.schedule.desired.deletion;
         if self.told {
-            // Nothing is looked at or called now. What is left is said all the same.
-            let (mut draft, nothing) = (self.status.clone(), Facts::default());
-            work.cancels += cancel(&mut draft, &nothing, policy, left, (again, false)).left;
+            // Nothing is read or called before that is written; and it says that there is more to do.
+            work.cancels = leaving(&self.status, policy);
             return;
         }
         let may = (again, self.may_write() && self.is_ours() && !self.held());

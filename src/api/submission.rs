@@ -92,6 +92,11 @@ pub struct Submission {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 800))]
     pub events: Vec<AcceptedEvent>,
+    /// Of a scheduled change alone: the scheduledJobIDs of equal events that the members had already, which are
+    /// not this request's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 800), inner(length(max = 128)))]
+    pub existing: Vec<String>,
     /// While the outcome is unknown: when the members were last looked up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(max = 64))]

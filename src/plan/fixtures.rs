@@ -53,6 +53,7 @@ pub fn intended(names: &[&str]) -> Submission {
         state: None,
         time: None,
         events: Vec::new(),
+        existing: Vec::new(),
         missing: Vec::new(),
         other: BTreeMap::new(),
     }

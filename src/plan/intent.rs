@@ -120,6 +120,7 @@ impl Intent {
             state: None,
             time: None,
             events: Vec::new(),
+            existing: Vec::new(),
             missing: Vec::new(),
             other: BTreeMap::new(),
             nonce,

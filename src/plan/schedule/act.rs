@@ -12,6 +12,9 @@ use crate::api::schedule_status::{origin, result};
 use crate::api::submission::{Operation, Phase, Recorded, Submission};
 use crate::plan::facts::{LOOK_UP, Slot};
 
+/// Most ids that a record keeps of events that were there before.
+const MOST_EXISTING: usize = 800;
+
 impl Pass<'_> {
     /// Does what users need: into the draft, or as the next read, request or call.
     pub(super) fn act(&mut self, change: Change, needs: Vec<(String, Need)>, work: &mut Work) {
@@ -150,8 +153,9 @@ impl Pass<'_> {
         }
         let organization = connection.organization;
         let nonce = self.facts.fresh_nonce.as_str();
-        let intent =
+        let mut intent =
             intent(self.schedule, (nonce, &organization), change, (&group, at_once), self.policy, self.now);
+        intent.submission.existing = self.existing(change, &group);
         if let Some(half) = half {
             draft::dissolve(&mut self.status, &half);
         }
@@ -164,6 +168,15 @@ impl Pass<'_> {
         self.status.organization_id.get_or_insert(organization);
         self.status.submissions.push(Recorded::Known(Box::new(intent.submission.clone())));
         work.intent = Some(intent);
+    }
+
+    /// Ids of events that these users have already and that could be taken for those of a request which is not
+    /// answered: of other objects, or kept with another date than was asked for.
+    fn existing(&self, change: Change, group: &[String]) -> Vec<String> {
+        let rows = self.facts.events.get(&change.time).into_iter().flat_map(|look| &look.rows);
+        let taken = rows.filter(|row| group.contains(&row.user_id) && change.may_be(row));
+        let jobs: BTreeSet<&String> = taken.map(|row| &row.job_id).collect();
+        jobs.into_iter().take(MOST_EXISTING).cloned().collect()
     }
 
     /// The users of the next request: those of a part of a refused one, or all others. Parts of whose users none

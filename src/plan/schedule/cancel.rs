@@ -251,7 +251,7 @@ enum Verdict {
     Look(EventsWanted),
     /// Every event of it is ours and is what the record says.
     Ours,
-    /// None of its events is there any more, or another object has taken them over as well and keeps them.
+    /// None of its events is there any more.
     Gone,
     /// Somebody else's event would go with it.
     Shared,
@@ -278,10 +278,6 @@ fn verdict(
     };
     let listed: Vec<&Listed> = look.rows.iter().filter(|row| row.job_id == job).collect();
     if listed.is_empty() {
-        return Verdict::Gone;
-    }
-    let taken = listed.iter().any(|event| facts.claims.has_recorded(event));
-    if taken && rows.iter().all(|row| row.origin == origin::ADOPTED) {
         return Verdict::Gone;
     }
     let undone = rows.iter().all(|row| row.superseded.is_none() || is_undone(row, policy));

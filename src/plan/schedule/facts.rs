@@ -231,10 +231,10 @@ impl Claims {
         self.recorded.contains(&(event.job_id.clone(), event.user_id.clone()))
     }
 
-    /// Whether an event may be what another object has just sent.
+    /// Whether another object has recorded an event as its own, or may just be making it.
     #[must_use]
-    pub fn may_send(&self, event: &Listed) -> bool {
-        self.sending.contains(&(event.job_id.clone(), event.user_id.clone()))
+    pub fn is_anothers(&self, event: &Listed) -> bool {
+        self.has_recorded(event) || self.sending.contains(&(event.job_id.clone(), event.user_id.clone()))
     }
 
     /// Whether an older object schedules the same change of the user.

@@ -142,20 +142,14 @@ impl Pass<'_> {
             return self.ask(Read::Events(wanted));
         };
         let mut found: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
-        let mut contested = false;
         for row in look.rows.iter().filter(|row| members.contains(&row.user_id) && change.may_be(row)) {
             let ours = |job: &str| {
                 self.status.events.iter().any(|e| e.id == row.user_id && e.scheduled_job_id == job)
             };
-            if !ours(&row.job_id) && !facts.claims.has_recorded(row) {
-                contested |= facts.claims.may_send(row) && facts.claims.gives_way(&row.user_id);
+            let before = record.existing.contains(&row.job_id);
+            if !ours(&row.job_id) && !facts.claims.has_recorded(row) && !before {
                 found.entry(row.user_id.clone()).or_default().push(row.clone());
             }
-        }
-        if contested {
-            // The older object says first which of them are its own; it tells when it has.
-            self.wakes.push(after(self.now, self.policy.poll_max));
-            return None;
         }
         let absent: Vec<String> =
             record.members.iter().filter(|id| !found.contains_key(*id)).cloned().collect();

@@ -61,6 +61,7 @@ pub fn intent(
         accept_time: None,
         events: Vec::new(),
         look_time: None,
+        existing: Vec::new(),
         missing: Vec::new(),
         other: BTreeMap::new(),
     };

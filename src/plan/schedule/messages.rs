@@ -77,6 +77,27 @@ pub const SUBMISSION_UNKNOWN: &str = "two requests for this change got no answer
 /// One request without an answer, and no event.
 pub const UNKNOWN_ONCE: &str = "a request for this change got no answer and no event appeared; sent again";
 
+/// Users that could not be scheduled, of whom `missing` do not exist.
+#[must_use]
+pub fn failed(failed: usize, total: usize, missing: &[String]) -> String {
+    let missing = match missing {
+        [] => String::new(),
+        some => format!(" (not in JumpCloud: {})", named(some)),
+    };
+    format!("{failed} of {total} users could not be scheduled{missing}; see status.users, correct the list")
+}
+
+/// The first ten, and how many more.
+#[must_use]
+pub fn named(users: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let first = users.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match users.len().saturating_sub(SHOWN) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
 /// A guard holds users back.
 #[must_use]
 pub fn guard_tripped(limit: usize, users: usize) -> String {
@@ -137,6 +158,8 @@ mod tests {
             (awaited_elsewhere(2), "take them off"),
             (SUBMISSION_UNKNOWN.to_owned(), "retry-failed"),
             (guard_tripped(50, 60), "raise it"),
+            (failed(2, 3, &["ada".to_owned()]), "not in JumpCloud: ada); see"),
+            (failed(1, 3, &[]), "correct the list"),
             (batch_missing("sales"), "create it"),
             (batch_awaited("sales", 2), "afterwards"),
             (batch_elsewhere("sales"), "use the connection"),

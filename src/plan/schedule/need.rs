@@ -21,9 +21,6 @@ use crate::users::protected::is_protected;
 /// How soon a call that did not come to pass is made again.
 pub const CALL_AGAIN: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// How soon it is looked again whose an event is, if nobody tells.
-const CONTESTED: std::time::Duration = std::time::Duration::from_secs(60);
-
 /// What a user needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need {
@@ -149,13 +146,9 @@ impl Circumstances<'_> {
             .rows
             .iter()
             .filter(|row| row.user_id == id && (self.change.is_of(row, kept) || self.change.may_be(row)))
-            .filter(|row| !self.facts.claims.has_recorded(row))
+            .filter(|row| !self.facts.claims.is_anothers(row))
             .collect();
         equal.sort_by_key(|row| (!self.change.is_of(row, kept), *row));
-        if equal.iter().any(|row| self.is_contested(row)) {
-            // It will be known soon whose they are.
-            return Need::Wait(Some(after(self.now, CONTESTED)));
-        }
         for row in equal {
             let ours = self.status.events.iter().any(|e| e.id == id && e.scheduled_job_id == row.job_id);
             if !ours {
@@ -175,12 +168,6 @@ impl Circumstances<'_> {
         Need::Post
     }
 
-    /// Whether the event may be what another object has just sent. One that is recorded is not.
-    fn is_contested(&self, row: &Listed) -> bool {
-        let ours = self.status.events.iter().any(|e| e.id == row.user_id && e.scheduled_job_id == row.job_id);
-        !ours && self.facts.claims.may_send(row)
-    }
-
     /// What this pass knows of a user: itself, or that it is gone; `None` when it was not looked at.
     fn person(&self, id: &str) -> Option<Option<&Person>> {
         self.facts.users.get(&Key::Id(id.to_owned())).map(|look| look.found.as_ref())
@@ -193,7 +180,8 @@ impl Circumstances<'_> {
 
     fn after(&self, line: &mut Line, id: &str) -> Need {
         let event = self.current(id).is_some();
-        let unsure = line.is(result::PENDING) && line.user.unknown_sends.is_some();
+        let over = self.now >= after(self.change.time, self.desired.grace);
+        let unsure = !over && line.is(result::PENDING) && line.user.unknown_sends.is_some();
         let expected = event || line.is(result::CONFLICT) || unsure;
         let Some(look) = self.facts.users.get(&Key::Id(id.to_owned())) else {
             let due = match line.user.result.as_str() {
@@ -215,7 +203,6 @@ impl Circumstances<'_> {
             line.user.unknown_sends = None;
             return Need::Nothing;
         }
-        let over = self.now >= after(self.change.time, self.desired.grace);
         if expected && !over {
             if event && !line.is(result::SCHEDULED) {
                 line.set(result::SCHEDULED, None, None);

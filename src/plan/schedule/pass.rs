@@ -153,7 +153,11 @@ impl<'a> Pass<'a> {
             return Work { read: Some(read), ..work };
         }
         let wanted = self.wanted(&lines, change);
-        cancel::mark_unwanted(&mut self.status, &wanted);
+        // Who is not found yet may be one whose event is there: named in another way, say.
+        let known = |line: &Line| line.id().is_some() || line.is(result::NOT_FOUND);
+        if self.schedule.desired.paused || lines.iter().all(known) {
+            cancel::mark_unwanted(&mut self.status, &wanted);
+        }
         cancel::drop_anothers(&mut self.status, &self.facts.claims);
         self.status.users = lines.iter().map(|line| line.user.clone()).collect();
         let before_time = self.now < change.time;

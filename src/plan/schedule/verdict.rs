@@ -196,13 +196,7 @@ fn settled(s: &Standings<'_>) -> Verdict {
     if failed > 0 {
         let all = failed + unknown;
         let reason = if all < total { Reason::PartiallyFailed } else { Reason::Failed };
-        return stalled(
-            reason,
-            format!(
-                "{all} of {total} users could not be scheduled ({} do not exist); see status.users, correct the list",
-                of(result::NOT_FOUND)
-            ),
-        );
+        return stalled(reason, messages::failed(all, total, &missing(users)));
     }
     if unknown > 0 {
         return stalled(
@@ -246,6 +240,18 @@ fn settled(s: &Standings<'_>) -> Verdict {
         );
     }
     done(Reason::Scheduled, format!("JumpCloud makes {} {state} at {time}", count(total)))
+}
+
+/// The users that do not exist, as far as they have a name that may be shown.
+fn missing(users: &[ScheduledUser]) -> Vec<String> {
+    let missing = users.iter().filter(|user| user.result == result::NOT_FOUND);
+    missing
+        .map(|user| match (&user.username, user.row) {
+            (Some(username), _) => username.clone(),
+            (None, Some(row)) => format!("users[{row}]"),
+            (None, None) => user.id.clone().unwrap_or_default(),
+        })
+        .collect()
 }
 
 fn count(users: usize) -> String {
@@ -318,17 +324,7 @@ pub(super) fn conflicting(status: &ScheduledUserStateStatus) -> Option<(&'static
     let said: Vec<String> = parts
         .iter()
         .filter(|(_, _, users)| !users.is_empty())
-        .map(|(_, what, users)| format!("{what}: {}", named(users)))
+        .map(|(_, what, users)| format!("{what}: {}", messages::named(users)))
         .collect();
     Some((reason, said.join("; ")))
-}
-
-/// The first ten, and how many more.
-fn named(users: &[String]) -> String {
-    const SHOWN: usize = 10;
-    let first = users.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    match users.len().saturating_sub(SHOWN) {
-        0 => first,
-        more => format!("{first} and {more} more"),
-    }
 }

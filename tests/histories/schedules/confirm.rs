@@ -4,7 +4,6 @@ use jumpcloud_operator::api::submission::{AcceptedEvent, Recorded};
 use jumpcloud_operator::plan::facts::Outcome;
 use jumpcloud_operator::plan::schedule::facts::Listed;
 
-use super::mutant::Mutant;
 use super::network::{Order, Reply, Request};
 use super::objects::{Object, Record, Refusal};
 use super::process::{Pass, Waiting, Writing};
@@ -76,10 +75,6 @@ impl World {
         rows: Vec<Listed>,
         job_id: Option<String>,
     ) {
-        if self.mutant == Some(Mutant::ForgetAnswer) {
-            pass.facts.deliveries.insert(order.nonce.clone(), Outcome::Accepted);
-            return self.go_on(who, pass);
-        }
         let events = rows.into_iter().map(|row| AcceptedEvent {
             id: row.user_id,
             scheduled_job_id: row.job_id,

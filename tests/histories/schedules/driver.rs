@@ -298,7 +298,10 @@ impl World {
 
     fn posted(&mut self, who: Who, mut pass: Pass, order: Arc<Order>, times: u32, reply: Reply) {
         let now = self.clock(who.process);
-        if matches!(reply, Reply::Status(300..=499, _) | Reply::Scheduled(_) | Reply::Accepted(_)) {
+        if matches!(
+            reply,
+            Reply::NotSent | Reply::Status(300..=499, _) | Reply::Scheduled(_) | Reply::Accepted(_)
+        ) {
             let answered = self.ledger.posts.iter_mut().rev().find(|post| post.order.nonce == order.nonce);
             if let Some(post) = answered {
                 post.fate = Fate::Answered;

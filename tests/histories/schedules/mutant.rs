@@ -29,8 +29,6 @@ pub enum Mutant {
     TimeoutIsRefusal,
     /// Takes a refused request for one that is at fault.
     RefusalIsRejection,
-    /// Does not record what was accepted.
-    ForgetAnswer,
     /// Does not wait before it looks for the events of a request of unknown outcome.
     NoQuarantine,
     /// Sees no event that is there.
@@ -72,6 +70,7 @@ impl Mutant {
         let mut desired = object.spec.desired.clone();
         match self {
             Self::NoFinalizer => object.finalizer |= object.deleted.is_none(),
+            Self::Early => desired.deadline = Duration::from_secs(365 * 24 * 3600),
             Self::AlwaysRetain => desired.deletion = DeletionPolicy::Retain,
             Self::AlwaysCancel => desired.deletion = DeletionPolicy::CancelAll,
             Self::AlwaysApply => {

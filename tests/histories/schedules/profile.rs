@@ -69,13 +69,14 @@ const BASE: Profile = Profile {
 };
 
 /// All kinds.
-pub const PROFILES: [Profile; 13] = [
+pub const PROFILES: [Profile; 14] = [
     Profile { name: "still", edits: 0, ..BASE },
     Profile { name: "edited", edits: 6, ..BASE },
     Profile { name: "meddled", meddling: 5, ..BASE },
     Profile { name: "switched", switches: true, edits: 6, ..BASE },
     Profile { name: "odd", odd: true, meddling: 3, ..BASE },
     Profile { name: "lossy", per_mille: LOSSY, deletions: true, ..BASE },
+    Profile { name: "mute", per_mille: Rates { posts: 850, ..QUIET }, edits: 1, ..BASE },
     Profile { name: "crashing", per_mille: CRASHING, deletions: true, ..BASE },
     Profile { name: "replicas", processes: 2, per_mille: STORM, deletions: true, edits: 5, ..BASE },
     Profile { name: "rivals", objects: 2, edits: 6, deletions: true, switches: true, ..BASE },

@@ -1,7 +1,7 @@
 //! Bar 2: whatever is edited, nobody is without the declared event for a moment, and nobody else's goes.
 
 use jumpcloud_sim::settings::JobIds;
-use jumpcloud_sim::{DEFAULT_ORGANISATION, Settings};
+use jumpcloud_sim::{DEFAULT_ORGANISATION, FaultRule, Route, Settings};
 use serde_json::json;
 
 use super::suspending;
@@ -105,6 +105,41 @@ async fn edits_of_users_who_share_an_id_leave_no_gap() {
 #[tokio::test(flavor = "multi_thread")]
 async fn edits_of_users_with_an_id_each_leave_no_gap() {
     edited("jcsus-edit-each", JobIds::PerUser).await;
+}
+
+/// Requests of an edit that get lost, on the way there or back: the old events stay until the new ones are known.
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_whose_requests_get_lost_leave_no_gap() {
+    let (calendar, _operator) = Calendar::running("jcsus-edit-lost", Settings::default(), QUICK).await;
+    let sim = &calendar.sim;
+    let ids = calendar.add_users("f", 4, "ACTIVATED");
+    let (first, second) = (ahead(5 * 3600), ahead(6 * 3600));
+    let edit = async |users: usize, time: jiff::Timestamp, rule: FaultRule| {
+        let label = rule.label();
+        sim.set_faults(vec![rule.on(Route::ScheduleCreate).times(1)]);
+        let since = seq(sim);
+        calendar.apply_schedule("leavers", &suspending(&rows("f", users), &time));
+        let status = calendar.comes_to("leavers", "Scheduled").await;
+        assert_scheduled_true(sim, &status);
+        assert_eq!(dates_of(sim), all_at(&ids[..users], time), "{label}");
+        since
+    };
+    for job_ids in [JobIds::Shared, JobIds::PerUser] {
+        sim.update_settings(|settings| settings.schedules.job_ids = job_ids);
+        edit(4, first, FaultRule::status(429)).await;
+        let since = edit(4, second, FaultRule::status(502)).await;
+        assert_always_listed(sim, since, &ids, "SUSPENDED", &[first, second]);
+        let since = edit(4, first, FaultRule::drop_reply()).await;
+        assert_always_listed(sim, since, &ids, "SUSPENDED", &[first, second]);
+        let since = edit(3, first, FaultRule::status(502)).await;
+        assert_always_listed(sim, since, &ids[..3], "SUSPENDED", &[first]);
+        let since = edit(2, first, FaultRule::drop_reply()).await;
+        assert_always_listed(sim, since, &ids[..2], "SUSPENDED", &[first]);
+        sim.set_faults(vec![]);
+        calendar.delete("leavers");
+        calendar.gone("leavers").await;
+        assert_eq!(dates_of(sim), []);
+    }
 }
 
 /// Retain: nothing has to be undone, so nothing keeps the object, and its events stay.

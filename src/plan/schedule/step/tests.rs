@@ -11,7 +11,7 @@ use crate::api::schedule_status::EventEntry;
 use crate::api::scheduled_user_state::ScheduledUserStateSpec;
 use crate::api::submission::{AcceptedEvent, Operation, Phase, Recorded};
 use crate::plan::claims::Holder;
-use crate::plan::facts::{Connection, ConnectionFact, Outcome, Repaired, Slot};
+use crate::plan::facts::{Connection, ConnectionFact, FailedRead, Outcome, Repaired, Slot};
 use crate::plan::policy::after;
 use crate::plan::schedule::change::Change;
 use crate::plan::schedule::desired::desired;
@@ -37,6 +37,8 @@ struct World {
     refuses: bool,
     /// JumpCloud does what the next request asks for, and its reply is lost.
     loses: bool,
+    /// The next search gets no answer.
+    deaf: bool,
 }
 
 impl World {
@@ -59,6 +61,7 @@ impl World {
             claims: Claims::default(),
             refuses: false,
             loses: false,
+            deaf: false,
         }
     }
 
@@ -180,6 +183,11 @@ impl World {
                 }));
             }
             Read::Slot => facts.slot = Some(Slot::Free),
+            Read::Users(keys) if std::mem::take(&mut self.deaf) => {
+                self.log.push("no search".to_owned());
+                let failed = FailedRead { retry_at: self.now, message: "no answer".to_owned() };
+                facts.failed.insert(Read::Users(keys), failed);
+            }
             Read::Users(keys) => {
                 self.log.push(format!("search {}", keys.len()));
                 let person = |(name, (id, state)): (&String, &(String, String))| Person {
@@ -500,6 +508,21 @@ fn who_gets_no_other_event_keeps_the_one_that_does_the_same() {
 }
 
 #[test]
+fn in_place_of_an_event_that_vanished_an_equal_one_is_taken_over() {
+    let mut world = World::new(spec(&["ada"]), &["ada"]);
+    world.pass();
+    world.took();
+    world.events[0].job_id = "by-hand".to_owned();
+    world.until("2027-01-04T07:00:00Z");
+    world.pass();
+    let log = world.took();
+    assert!(!log.contains("post"), "{log}");
+    let taken = &world.status.events[0];
+    assert_eq!((taken.scheduled_job_id.as_str(), taken.origin.as_str()), ("by-hand", "Adopted"));
+    assert_eq!(world.reason(), "Scheduled");
+}
+
+#[test]
 fn what_an_unknown_request_made_is_cancelled_before_anybody_is_told_done() {
     let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob"]);
     world.loses = true;
@@ -519,16 +542,44 @@ fn what_an_unknown_request_made_is_cancelled_before_anybody_is_told_done() {
 }
 
 #[test]
-fn in_place_of_an_event_that_vanished_an_equal_one_is_taken_over() {
+fn what_was_there_before_a_request_is_not_its_own() {
     let mut world = World::new(spec(&["ada"]), &["ada"]);
+    // Another object has it, and lets go of it while the outcome of a request for the same user is unknown.
+    world.events.push(Listed {
+        job_id: "another".to_owned(),
+        user_id: "idada".to_owned(),
+        state: Some(crate::api::scheduled_user_state::ScheduledState::Suspended),
+        time: Some(TIME.parse().unwrap()),
+    });
+    world.claims.recorded.insert(("another".to_owned(), "idada".to_owned()));
+    world.loses = true;
+    world.pass();
+    world.claims = Claims::default();
+    assert_eq!(world.events.len(), 2);
+    let sights: Vec<_> = world.status.submissions.iter().flat_map(Recorded::sights).collect();
+    let long = std::time::Duration::from_secs(3600);
+    world.notes.common.first_seen.extend(sights.into_iter().map(|sight| (sight, long)));
+    world.until("2027-01-01T01:00:00Z");
+    world.pass();
+    let entry = &world.status.events[0];
+    assert_eq!((entry.scheduled_job_id == "another", entry.origin.as_str()), (false, "Created"));
+}
+
+#[test]
+fn who_is_named_in_another_way_keeps_the_event_while_nobody_is_found() {
+    let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob"]);
     world.pass();
     world.took();
-    world.events[0].job_id = "by-hand".to_owned();
-    world.until("2027-01-04T07:00:00Z");
+    world.edit(|spec| spec.users[0] = serde_json::from_value(json!({"id": "idada"})).unwrap());
+    world.edit(|spec| spec.users[1] = serde_json::from_value(json!({"username": "robert"})).unwrap());
+    world.deaf = true;
     world.pass();
     let log = world.took();
-    assert!(!log.contains("post"), "{log}");
-    let taken = &world.status.events[0];
-    assert_eq!((taken.scheduled_job_id.as_str(), taken.origin.as_str()), ("by-hand", "Adopted"));
-    assert_eq!(world.reason(), "Scheduled");
+    assert!(log.starts_with("no search") && !log.contains("Cancel"), "{log}");
+    assert_eq!(world.listed().len(), 2);
+    world.pass();
+    let log = world.took();
+    assert!(log.contains("Cancel"), "{log}");
+    let users: Vec<_> = world.listed().into_iter().map(|(user, _)| user).collect();
+    assert_eq!(users, ["idada"], "there is no robert: {log}");
 }

@@ -6,9 +6,11 @@ use jumpcloud_operator::api::scheduled_user_state::DeletionPolicy;
 use jumpcloud_operator::api::submission::Recorded;
 
 use super::World;
+use crate::clock::{Ms, SECOND};
 use crate::schedules::jumpcloud::{Author, Event};
 use crate::schedules::ledger::Call;
 use crate::schedules::manifest::id;
+use crate::schedules::objects::Object;
 
 /// Checks the rule.
 pub fn check(world: &World) -> Vec<String> {
@@ -36,21 +38,38 @@ fn wrong(world: &World, call: &Call, event: &Event) -> Option<&'static str> {
     if entry.is_none() && !accepted {
         return Some("it is not recorded");
     }
+    let others = world.recorded_at(call.at).any(|other| {
+        other.uid != call.basis.uid
+            && other
+                .status
+                .events
+                .iter()
+                .any(|e| e.id == id(event.user) && e.scheduled_job_id == event.job_id)
+    });
+    if others {
+        return Some("another object has it");
+    }
     let uid = call.basis.uid;
     if matches!(&event.author, Author::Post(_, by) if *by == uid) {
         // Also after the status got lost: then it was taken over, and counts as another's.
         return None;
     }
     // Made by another one while a request of unknown outcome was being settled: it cannot be told from ours.
-    let unsettled = world.lost_posts(uid, event.user, event.change).any(|post| post.at <= event.made);
+    let unsettled = world.unanswered(uid, event.user, event.change) > 0;
     if unsettled && entry.is_some_and(|entry| entry.origin == origin::CREATED) {
         return None;
     }
-    if call.basis.spec.manifest.deletion != DeletionPolicy::CancelAll {
-        return Some("it is another's");
+    let all = call.basis.spec.manifest.deletion == DeletionPolicy::CancelAll;
+    (!all).then_some("it is another's")
+}
+
+impl World {
+    /// The objects that were there at that time, as they were written a moment before: news take a while.
+    fn recorded_at(&self, at: Ms) -> impl Iterator<Item = &Object> {
+        (0..self.profile.objects).filter_map(move |place| {
+            let versions = self.api.versions.iter().rev().filter(move |kept| kept.place == place);
+            let mut known = versions.skip_while(move |kept| kept.at > at - 10 * SECOND);
+            known.next().and_then(|kept| kept.object.as_deref())
+        })
     }
-    let others = matches!(&event.author, Author::Post(_, by) if world.objects().any(|object| {
-        object.uid == *by && object.created < call.at && object.status.events.iter().any(|e| e.scheduled_job_id == event.job_id)
-    }));
-    others.then_some("another object has it")
 }

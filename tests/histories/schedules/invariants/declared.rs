@@ -1,9 +1,10 @@
 //! S1: for every declared user there is exactly one event of the declared change, and no other of ours.
 
-use jumpcloud_operator::api::schedule_status::origin;
+use jumpcloud_operator::api::schedule_status::{EventEntry, origin};
 
-use super::History;
+use super::{History, World};
 use crate::clock::MINUTE;
+use crate::schedules::jumpcloud::{Author, Event, number};
 use crate::schedules::manifest::id;
 use crate::schedules::objects::Object;
 
@@ -27,6 +28,9 @@ fn wrong(history: &History, object: &Object) -> Vec<String> {
     let mut found = Vec::new();
     for event in world.made_by(object).filter(|event| event.is_listed()) {
         let number = event.user;
+        if is_stuck(world, object, event) || is_mistaken(world, object, event) {
+            continue;
+        }
         let wanted = world.declares(object, number) && event.makes(change) && !object.spec.manifest.paused;
         if !wanted && world.is_there(number) && event.kept > world.now {
             found.push(format!(
@@ -52,10 +56,12 @@ fn of_user(history: &History, object: &Object, number: usize) -> Option<String> 
     if !world.is_there(number) {
         return None;
     }
-    let listed = |event: &&crate::schedules::jumpcloud::Event| {
-        event.user == number && event.makes(change) && event.is_listed()
-    };
-    let made = world.made_by(object).filter(listed).count();
+    let listed = |event: &&Event| event.user == number && event.makes(change) && event.is_listed();
+    let made = world
+        .made_by(object)
+        .filter(listed)
+        .filter(|event| !is_stuck(world, object, event) && !is_mistaken(world, object, event))
+        .count();
     if made > 1 {
         return Some(format!("{made} events that we made"));
     }
@@ -76,12 +82,32 @@ fn of_user(history: &History, object: &Object, number: usize) -> Option<String> 
         return None;
     }
     let [entry] = entries[..] else { return Some(format!("{} events are recorded", entries.len())) };
-    let is =
-        |event: &&crate::schedules::jumpcloud::Event| listed(event) && event.job_id == entry.scheduled_job_id;
+    let is = |event: &&Event| listed(event) && event.job_id == entry.scheduled_job_id;
     if !world.jumpcloud.events.iter().any(|event| is(&event)) {
         return Some(format!("{} is recorded and not listed", entry.scheduled_job_id));
     }
     let ours = world.made_by(object).any(|event| is(&event));
     (made > 0 && (!ours || entry.origin != origin::CREATED))
         .then(|| format!("one is recorded as {}, and another one is ours", entry.origin))
+}
+
+/// Whether an event is to go, and stays for another user of the same id that could not be given one of its own.
+fn is_stuck(world: &World, object: &Object, event: &Event) -> bool {
+    let of_id = |entry: &&EventEntry| entry.scheduled_job_id == event.job_id;
+    let leaves = |entry: &EventEntry| entry.id == id(event.user) && entry.superseded.is_some();
+    let events = &object.status.events;
+    event.makes(object.spec.manifest.change)
+        && events.iter().filter(of_id).any(leaves)
+        && events.iter().filter(of_id).any(|entry| world.is_hopeless(object, number(&entry.id)))
+}
+
+/// Whether a person made an equal event while a request of unknown outcome waited to be settled: nobody can
+/// tell which of the two is whose.
+fn is_mistaken(world: &World, object: &Object, event: &Event) -> bool {
+    let equal = |other: &&Event| {
+        other.user == event.user && other.change == event.change && other.author == Author::Person
+    };
+    let mut made = world.jumpcloud.events.iter().filter(equal);
+    made.any(|other| (event.made - 10 * MINUTE..event.made + 20 * MINUTE).contains(&other.made))
+        && world.unanswered(object.uid, event.user, event.change) > 0
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use jumpcloud_operator::api::schedule_status::result;
+
 use crate::clock::MINUTE;
 use crate::schedules::manifest::Change;
 use crate::schedules::world::World;
@@ -34,7 +36,11 @@ impl World {
                 self.jumpcloud.events.iter().any(|other| {
                     other.user == number && other.is_listed() && declared.contains(&other.change)
                 });
-            let excused = self.jumpcloud.setting.poison.contains(&number) || self.is_excused(number);
+            // Another date or state that could not be scheduled leaves nothing that is wanted.
+            let failed = object.said(number).is_some_and(|line| line.result == result::FAILED);
+            let excused = (failed && event.change != manifest.change)
+                || self.jumpcloud.setting.poison.contains(&number)
+                || self.is_excused(number);
             if self.declares(object, number) && there && !left && !excused {
                 gaps.push(format!(
                     "{} at {}: u{number} has no event after {} was cancelled",

@@ -1,6 +1,7 @@
 //! What must hold of every history of schedules. Checked from JumpCloud's own truth, the ledger of the wire
 //! and the versions of the objects; never from what the planner says about itself.
 
+mod adopted;
 mod cancelled;
 mod declared;
 mod deleted;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use jumpcloud_operator::api::schedule_status::{ScheduledUser, result};
 use jumpcloud_operator::api::scheduled_user_state::ScheduledState;
-use jumpcloud_operator::api::submission::Recorded;
+use jumpcloud_operator::api::submission::{Phase, Recorded};
 
 use super::history::History;
 use super::jumpcloud::{Author, Event};
@@ -32,6 +33,7 @@ use crate::invariants::Violation;
 pub fn check(history: &History) -> Vec<Violation> {
     let world = &history.world;
     collect([
+        ("S1", adopted::check(world)),
         ("S2", world.ledger.gaps.clone()),
         ("S3", intended::check(world)),
         ("S4", quiet::check(history)),
@@ -130,12 +132,14 @@ impl World {
         })
     }
 
-    /// Whether another object makes the opposite change of the user at the same instant.
+    /// Whether another event makes the opposite change of the user at the same instant.
     fn is_contradicted(&self, object: &Object, number: usize) -> bool {
         let (state, at) = object.spec.manifest.change;
-        self.objects().any(|other| {
-            let (opposite, then) = other.spec.manifest.change;
-            (at - then).abs() <= MINUTE && opposite != state && self.declares(&other, number)
+        self.jumpcloud.events.iter().any(|event| {
+            event.user == number
+                && event.change.0 != state
+                && (event.change.1 - at).abs() <= MINUTE
+                && event.gone.is_none_or(|(gone, _)| gone + MINUTE > event.kept)
         })
     }
 
@@ -163,11 +167,22 @@ impl World {
                 && record.state == Some(change.0)
                 && record.time == Some(stamp(change.1))
         });
-        let answered = |nonce: &str| {
-            self.ledger.posts.iter().any(|post| post.order.nonce == nonce && post.fate == Fate::Answered)
-        };
         let nonces: BTreeSet<&str> = asked.map(|record| record.nonce.as_str()).collect();
-        nonces.into_iter().filter(|nonce| !answered(nonce)).count()
+        nonces.into_iter().filter(|nonce| self.lasted(uid, nonce)).count()
+    }
+
+    /// Whether a request was under way for longer than any answer takes.
+    fn lasted(&self, uid: u32, nonce: &str) -> bool {
+        let under_way = |object: &Object| {
+            object.status.submissions.iter().filter_map(Recorded::known).any(|record| {
+                record.nonce == nonce && matches!(record.phase, Phase::Intended | Phase::Unknown)
+            })
+        };
+        let versions = self.api.versions.iter().filter_map(|kept| Some((kept.at, kept.object.as_deref()?)));
+        let mut versions = versions.filter(|(_, object)| object.uid == uid);
+        let begin = versions.find(|(_, object)| under_way(object)).map_or(self.now, |(at, _)| at);
+        let end = versions.find(|(_, object)| !under_way(object)).map_or(self.now, |(at, _)| at);
+        end - begin > MINUTE
     }
 
     /// Whether that user's failure is owed to JumpCloud: it refuses the user, or nobody knows what became of
@@ -182,7 +197,7 @@ impl World {
 
 impl Object {
     /// What its status says of a user.
-    fn said(&self, number: usize) -> Option<&ScheduledUser> {
+    pub fn said(&self, number: usize) -> Option<&ScheduledUser> {
         let user = id(number);
         let name = super::manifest::username(number);
         let row = self.spec.manifest.users.iter().position(|(other, _)| *other == number);

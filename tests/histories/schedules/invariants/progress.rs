@@ -36,11 +36,7 @@ pub fn check(history: &History) -> Vec<String> {
         if find(conditions, "Reconciling").is_some() && !held {
             wrong(format!("it is still {reason}"));
         }
-        let bad = |number: &usize| {
-            object.said(*number).is_none_or(|line| {
-                ![result::SCHEDULED, result::EXECUTED, result::CONFLICT].contains(&line.result.as_str())
-            })
-        };
+        let bad = |number: &usize| object.said(*number).is_none_or(|line| is_bad(&line.result));
         let excused = |number: &usize| {
             !world.is_there(*number)
                 || world.is_hopeless(&object, *number)
@@ -53,7 +49,7 @@ pub fn check(history: &History) -> Vec<String> {
                 || start < world.calm + 20 * MINUTE
         };
         let stalled = find(conditions, "Stalled").is_some();
-        if stalled && !held && !numbers.iter().any(bad) {
+        if stalled && !held && !object.status.users.iter().any(|line| is_bad(&line.result)) {
             wrong(format!("it is {reason}, and nobody is"));
         }
         if let Some(number) = numbers.iter().find(|number| bad(number) && !excused(number)).filter(|_| !held)
@@ -66,4 +62,8 @@ pub fn check(history: &History) -> Vec<String> {
         }
     }
     found
+}
+
+fn is_bad(said: &str) -> bool {
+    ![result::SCHEDULED, result::EXECUTED, result::CONFLICT].contains(&said)
 }

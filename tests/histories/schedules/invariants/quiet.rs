@@ -1,7 +1,7 @@
 //! S4, the silence: at rest nothing is written, and JumpCloud is looked at only when it is due.
 
 use super::History;
-use crate::clock::{MINUTE, Ms};
+use crate::clock::{MINUTE, Ms, SECOND};
 use crate::schedules::history::{DAY, HOUR};
 
 /// Checks the rule.
@@ -28,8 +28,11 @@ pub fn check(history: &History) -> Vec<String> {
         let resting = resting.filter_map(|kept| kept.object.clone()).find(|object| object.place == place);
         let left = resting.is_some_and(|object| object.status.events.iter().any(|e| e.superseded.is_some()));
         // What others do is noticed later, and what cannot be cancelled is forgotten when its time has come.
-        let others =
-            world.profile.odd || world.profile.objects > 1 || left || !world.environment.touched.is_empty();
+        let others = world.profile.odd
+            || world.profile.disasters
+            || world.profile.objects > 1
+            || left
+            || !world.environment.touched.is_empty();
         for process in 0..world.processes.len() {
             let skew = world.processes[process].skew;
             let mut rounds: Vec<Ms> = Vec::new();
@@ -45,9 +48,9 @@ pub fn check(history: &History) -> Vec<String> {
             }
             let rest = history.rest + skew;
             let count = |from: Ms, to: Ms| rounds.iter().filter(|at| (from..to).contains(at)).count();
-            let before = count(rest, start - HOUR - MINUTE);
+            let before = count(rest, start - HOUR - SECOND);
             let days = usize::try_from(((start - HOUR - rest) / DAY).max(0) + 1).unwrap();
-            let hour = count((start - HOUR - MINUTE).max(rest), start);
+            let hour = count((start - HOUR - SECOND).max(rest), start);
             let after = count(start.max(rest), Ms::MAX);
             if !acted && (before > days || hour > 2 || after > 3) {
                 found.push(format!(

@@ -19,16 +19,26 @@ mod leaver;
 mod missed;
 mod named;
 mod neighbours;
+mod others;
+mod outcome;
 mod rejected;
 mod replies;
 mod restore;
 mod standing;
 mod switches;
 mod teardown;
+mod turns;
 mod unknowns;
 
 use jumpcloud_operator::api::scheduled_user_state::ScheduledUserStateStatus;
 use serde_json::{Value, json};
+
+use crate::harness::operator::but;
+
+/// Flags under which what became of a request is soon known.
+fn hasty(flags: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
+    but(flags, "--unknown-quarantine", "1s")
+}
 
 /// A spec that suspends those users at that time.
 fn suspending(users: &[Value], time: &impl ToString) -> Value {

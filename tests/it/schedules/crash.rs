@@ -7,7 +7,7 @@ use jumpcloud_sim::settings::JobIds;
 use jumpcloud_sim::{Act, DEFAULT_ORGANISATION, FaultRule, Pattern, Reply, Settings};
 use serde_json::{Value, json};
 
-use super::suspending;
+use super::{hasty, suspending};
 use crate::harness::operator::{FRAGILE, Operator};
 use crate::harness::schedules::{
     Calendar, ahead, all_at, assert_always_listed, assert_scheduled_true, assert_untouched, events_of, rows,
@@ -65,7 +65,7 @@ impl Run {
         let mut settings = Settings::default();
         settings.schedules.job_ids = job_ids;
         let (calendar, operator) =
-            Calendar::running(&format!("jcsus-crash-{column}"), settings, FRAGILE).await;
+            Calendar::running(&format!("jcsus-crash-{column}"), settings, &hasty(FRAGILE)).await;
         Self { calendar, operator: Some(operator), column, kills: 0, foreign: Vec::new() }
     }
 
@@ -104,7 +104,7 @@ impl Run {
             operator.kill();
         }
         self.kills += 1;
-        self.operator = Some(self.calendar.replica(&format!("r{}", self.kills), FRAGILE));
+        self.operator = Some(self.calendar.replica(&format!("r{}", self.kills), &hasty(FRAGILE)));
     }
 
     /// Waits until all is as declared.

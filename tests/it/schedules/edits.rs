@@ -4,7 +4,7 @@ use jumpcloud_sim::settings::JobIds;
 use jumpcloud_sim::{DEFAULT_ORGANISATION, FaultRule, Route, Settings};
 use serde_json::json;
 
-use super::suspending;
+use super::{hasty, suspending};
 use crate::harness::operator::QUICK;
 use crate::harness::schedules::{
     Calendar, Calls, ahead, all_at, assert_always_listed, assert_scheduled_true, assert_untouched,
@@ -110,7 +110,8 @@ async fn edits_of_users_with_an_id_each_leave_no_gap() {
 /// Requests of an edit that get lost, on the way there or back: the old events stay until the new ones are known.
 #[tokio::test(flavor = "multi_thread")]
 async fn edits_whose_requests_get_lost_leave_no_gap() {
-    let (calendar, _operator) = Calendar::running("jcsus-edit-lost", Settings::default(), QUICK).await;
+    let (calendar, _operator) =
+        Calendar::running("jcsus-edit-lost", Settings::default(), &hasty(QUICK)).await;
     let sim = &calendar.sim;
     let ids = calendar.add_users("f", 4, "ACTIVATED");
     let (first, second) = (ahead(5 * 3600), ahead(6 * 3600));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jumpcloud_sim::settings::RetryAfter;
 use jumpcloud_sim::{FaultRule, Route, Settings};
 
-use super::{results, suspending};
+use super::{hasty, results, suspending};
 use crate::harness::operator::QUICK;
 use crate::harness::schedules::{Calendar, Calls, ahead, all_at, assert_scheduled_true, dates_of, rows, seq};
 use crate::harness::wait::eventually;
@@ -18,7 +18,8 @@ const USERS: usize = 30;
 /// without, they are sent again, once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_post_is_settled_by_looking() {
-    let (calendar, _operator) = Calendar::running("jcsus-lost-post", Settings::default(), QUICK).await;
+    let (calendar, _operator) =
+        Calendar::running("jcsus-lost-post", Settings::default(), &hasty(QUICK)).await;
     let sim = &calendar.sim;
     let mut ids = calendar.add_users("p", USERS, "ACTIVATED");
     ids.sort();
@@ -48,10 +49,11 @@ async fn a_lost_post_is_settled_by_looking() {
 /// are cancelled all the same, also those that JumpCloud makes after the operator has stopped waiting.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_and_the_end_while_nobody_knows_leave_nothing_behind() {
-    let (calendar, _operator) = Calendar::running("jcsus-unknown-edit", Settings::default(), QUICK).await;
+    let (calendar, _operator) =
+        Calendar::running("jcsus-unknown-edit", Settings::default(), &hasty(QUICK)).await;
     let sim = &calendar.sim;
     let ids = calendar.add_users("n", 3, "ACTIVATED");
-    let late = FaultRule::drop_reply().before(Duration::from_millis(1800));
+    let late = FaultRule::drop_reply().before(Duration::from_millis(1300));
     let cases = [("found", FaultRule::drop_reply()), ("lost", FaultRule::status(502)), ("late", late)];
     for (name, rule) in cases {
         for deleted in [false, true] {
@@ -87,7 +89,8 @@ async fn an_edit_and_the_end_while_nobody_knows_leave_nothing_behind() {
 /// Twice unknown and nothing found: a person decides, by retry-failed.
 #[tokio::test(flavor = "multi_thread")]
 async fn twice_lost_waits_for_a_person() {
-    let (calendar, _operator) = Calendar::running("jcsus-lost-twice", Settings::default(), QUICK).await;
+    let (calendar, _operator) =
+        Calendar::running("jcsus-lost-twice", Settings::default(), &hasty(QUICK)).await;
     let sim = &calendar.sim;
     let ids = calendar.add_users("t", 3, "ACTIVATED");
     let time = ahead(5 * 3600);

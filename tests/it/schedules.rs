@@ -21,6 +21,7 @@ mod named;
 mod neighbours;
 mod others;
 mod outcome;
+mod private;
 mod rejected;
 mod replies;
 mod restore;

@@ -1,7 +1,7 @@
 //! `usersFromBatch`: the users of a batch, waited for, followed while they come and go, and counted by the guard.
 
 use jumpcloud_sim::settings::RowFailure;
-use jumpcloud_sim::{Pattern, Settings};
+use jumpcloud_sim::{Pattern, Route, Settings};
 use serde_json::{Value, json};
 
 use super::standing::{line, look, message, result, told};
@@ -167,4 +167,49 @@ async fn who_joins_after_the_date_is_left_alone() {
     );
     let calls = Calls::since(&calendar.sim, since);
     assert_eq!((calls.posts, calls.updates, calls.states), (0, 0, 0), "{calls:?}");
+}
+
+/// Ten minutes before the date nobody is waited for any more: who has a result is scheduled, and that others have
+/// none stays said.
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_minutes_before_the_date_who_is_there_is_scheduled() {
+    let mut settings = Settings::default();
+    settings.jobs.stuck_rows = vec![Pattern::exactly("b0001").expect("a pattern")];
+    let (calendar, _operator) = Calendar::running("sus-latest", settings, QUICK).await;
+    calendar.apply_batch("sales", &json!({"users": plain_users("b", 2), "batchSize": 1}));
+    eventually("the first user", PATIENCE, async || {
+        let inventory = calendar.status("sales").await.inventory;
+        if inventory.len() == 1 { Ok(()) } else { Err(inventory) }
+    })
+    .await;
+    let date = ahead(609);
+    calendar.apply_schedule("team", &of_batch(&date.to_string(), &json!({})));
+    let status = calendar.comes_to("team", "AwaitingUsers").await;
+    assert!(message(&status).contains("1 users of JumpCloudUserBatch sales"), "{}", message(&status));
+    assert_eq!(Calls::since(&calendar.sim, 0).posts, 0);
+    listed(&calendar, &["b0000"], date).await;
+    let post = calendar.sim.requests(Route::ScheduleCreate).remove(0);
+    let before = date.duration_since(post.arrived).as_secs();
+    assert!((585..=600).contains(&before), "sent {before} s before the date");
+    let status = calendar.comes_to("team", "AwaitingUsers").await;
+    assert_eq!(result(&status, "b0000"), ("Scheduled", None));
+}
+
+/// The batch goes before the date: what is scheduled stays, it is told, and the schedule can still be deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_goes_takes_no_event_along() {
+    let (calendar, _operator) = Calendar::running("sus-gone", Settings::default(), QUICK).await;
+    let date = ahead(7200);
+    calendar.apply_batch("sales", &json!({"users": plain_users("g", 2)}));
+    calendar.reason("sales", "Succeeded").await;
+    calendar.apply_schedule("team", &of_batch(&date.to_string(), &json!({})));
+    calendar.comes_to("team", "Scheduled").await;
+    calendar.kubectl(&["delete", "jcub", "sales"]);
+    let status = calendar.comes_to("team", "AwaitingUsers").await;
+    assert!(message(&status).contains("sales does not exist"), "{}", message(&status));
+    assert_eq!(result(&status, "g0001"), ("Scheduled", None));
+    listed(&calendar, &["g0000", "g0001"], date).await;
+    calendar.delete("team");
+    calendar.gone("team").await;
+    listed(&calendar, &[], date).await;
 }

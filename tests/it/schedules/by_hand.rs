@@ -67,7 +67,7 @@ async fn an_equal_event_is_taken_over() {
         let left = dates_of(&calendar.sim);
         if policy == "Cancel" {
             assert_eq!(left, [(ids[0].clone(), date)], "the event of the console stays");
-            assert_untouched(&calendar.sim, &[hand.clone()]);
+            assert_untouched(&calendar.sim, std::slice::from_ref(&hand));
             assert_eq!(calendar.sim.remove_schedules(&hand, None), 1);
         } else {
             assert_eq!(left, [], "CancelAll cancels what was taken over, too");
@@ -117,7 +117,7 @@ async fn a_contradicting_event_is_told() {
     let advice = line(&status, "ada").message.clone().unwrap_or_default();
     assert!(advice.contains("remove one of them"), "{advice}");
     assert_eq!(events_of(&calendar.sim).len(), 3);
-    assert_untouched(&calendar.sim, &[hand.clone()]);
+    assert_untouched(&calendar.sim, std::slice::from_ref(&hand));
 
     assert_eq!(calendar.sim.remove_schedules(&hand, None), 1);
     let since = seq(&calendar.sim);

@@ -129,7 +129,7 @@ async fn the_younger_schedules_while_the_older_does_not() {
     })
     .await;
     assert_eq!(only_event(&here), has.events[0].scheduled_job_id);
-    assert_always_listed(&here.sim, since, &[id.clone()], "SUSPENDED", &[date]);
+    assert_always_listed(&here.sim, since, std::slice::from_ref(&id), "SUSPENDED", &[date]);
 
     here.edit("keeper", &json!({"startTime": other.to_string()}));
     here.comes_to("keeper", "Scheduled").await;

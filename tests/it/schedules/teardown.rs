@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use jumpcloud_sim::Settings;
+use jumpcloud_sim::{DEFAULT_KEY, Settings};
 use serde_json::{Value, json};
 
 use super::standing::message;
@@ -174,4 +174,19 @@ async fn a_deletion_waits_for_a_paused_connection() {
     calendar.gone("s0").await;
     assert_eq!(events_of(&calendar.sim), Vec::new());
     assert_eq!(metric(&operator, "jumpcloud_operator_cleanup_abandoned_total").await, Some(0));
+}
+
+/// A key that JumpCloud does not take any more cancels nothing: the object waits, says so, and goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_goes_although_its_key_was_revoked() {
+    let flags = but(QUICK, "--cleanup-timeout", "4s");
+    let (calendar, operator) = Calendar::running("sus-revoked", Settings::default(), &flags).await;
+    pending(&calendar, 1).await;
+    assert!(calendar.sim.revoke_key(DEFAULT_KEY));
+    calendar.delete("s0");
+    let status = calendar.comes_to("s0", "Deleting").await;
+    assert!(message(&status).contains("1 scheduled change"), "{}", message(&status));
+    calendar.gone("s0").await;
+    assert_eq!(metric(&operator, "jumpcloud_operator_cleanup_abandoned_total").await, Some(1));
+    assert_eq!(events_of(&calendar.sim).len(), 1);
 }

@@ -34,8 +34,8 @@ words! {
     ANNOTATIONS {
         /// Any new value asks to look and act again now.
         REQUESTED_AT = "jumpcloud-operator.dev/requested-at";
-        /// The last resort for users whose requests got no answer: `adopt` takes users with the declared username
-        /// and e-mail as this object's, `abandon` forgets the requests.
+        /// The last resort for users whose requests got no answer: of a batch `adopt` takes users with the declared
+        /// username and e-mail as this object's; of both kinds `abandon` forgets the requests.
         RESOLVE = "jumpcloud-operator.dev/resolve";
         /// Any new value forgets failed attempts.
         RETRY_FAILED = "jumpcloud-operator.dev/retry-failed";

@@ -13,6 +13,7 @@ mod others;
 mod outcome;
 mod rejected;
 mod replies;
+mod storm;
 mod switches;
 mod turns;
 mod unknowns;

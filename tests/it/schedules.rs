@@ -1,20 +1,34 @@
-//! Scheduled state changes: what they cost, what edits, crashes and lost replies do to them, and what JumpCloud
-//! may be like.
+//! Scheduled state changes: what they cost, what edits, crashes and lost replies do to them, what JumpCloud may
+//! be like, and what people are told.
 //!
 //! The operator's clock is the real one. The daily look and the last two before startTime are shown in virtual
 //! time, by the tests of `plan::schedule::looks` and `plan::schedule::step`; here it is shown that between looks
 //! there is silence.
 
+mod batches;
+mod by_hand;
+mod clocks;
+mod console;
 mod cost;
 mod crash;
 mod edits;
+mod finalizers;
+mod forged;
 mod kubectl;
+mod leaver;
+mod missed;
+mod named;
+mod neighbours;
 mod others;
 mod outcome;
+mod private;
 mod rejected;
 mod replies;
+mod restore;
+mod standing;
 mod storm;
 mod switches;
+mod teardown;
 mod turns;
 mod unknowns;
 

@@ -10,9 +10,10 @@ use crate::plan::facts::Repaired;
 use crate::plan::schedule::desired::Mail;
 use crate::plan::schedule::facts::Call;
 
-/// Makes one; the error tells how soon it may be tried again.
+/// Makes one; the error tells how soon it may be tried again. A refusal is told in JumpCloud's words, which the
+/// planner cleans of addresses.
 pub(super) async fn call(client: &JumpCloud, call: &Call, mail: &Mail) -> (Repaired, Option<Error>) {
-    outcome(match call {
+    let answer = match call {
         Call::Cancel { job_id } => client.delete_schedule(job_id).await.map(|deletion| {
             tracing::info!(job = job_id, ?deletion, "scheduled job cancelled");
         }),
@@ -21,5 +22,12 @@ pub(super) async fn call(client: &JumpCloud, call: &Call, mail: &Mail) -> (Repai
             client.update_user(id, &set).await.map(|_| ())
         }
         Call::Activate { id } => client.activate_user(id, &activation_mail(mail.clone())).await,
-    })
+    };
+    let words = answer.as_ref().err().and_then(Error::message).map(str::to_owned);
+    match outcome(answer) {
+        (Repaired::Refused { message }, error) => {
+            (Repaired::Refused { message: words.unwrap_or(message) }, error)
+        }
+        other => other,
+    }
 }

@@ -94,8 +94,7 @@ impl Pass<'_> {
 
     fn became_scheduled(&mut self, id: &str) {
         for user in draft::lines_of(&mut self.status, id) {
-            result::SCHEDULED.clone_into(&mut user.result);
-            (user.reason, user.message, user.unknown_sends, user.retry_time) = (None, None, None, None);
+            draft::becomes_scheduled(user);
         }
     }
 

@@ -40,6 +40,15 @@ pub fn begin_anew(user: &mut ScheduledUser) {
     (user.reason, user.message, user.unknown_sends, user.retry_time) = (None, None, None, None);
 }
 
+/// A user has an event that makes the change. That another one contradicts it stays said.
+pub fn becomes_scheduled(user: &mut ScheduledUser) {
+    result::SCHEDULED.clone_into(&mut user.result);
+    if user.reason.as_deref() != Some(reason::CONTRADICTED) {
+        (user.reason, user.message) = (None, None);
+    }
+    (user.unknown_sends, user.retry_time) = (None, None);
+}
+
 /// Takes an event into the record, as what the request asked for.
 pub fn own(
     status: &mut ScheduledUserStateStatus,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::change::{Change, kept_time};
 use super::desired::{Desired, Mail};
+use super::draft;
 use super::facts::{Call, EventsLook, Facts, Key, Listed, Person};
 use super::lines::Line;
 use super::messages;
@@ -84,7 +85,7 @@ impl Circumstances<'_> {
             return Need::Nothing;
         }
         if self.in_flight.contains(&id) {
-            line.set(result::PENDING, None, line.user.message.clone());
+            result::PENDING.clone_into(&mut line.user.result);
             return Need::Wait(None);
         }
         if self.now < self.change.time { self.before(line, &id) } else { self.after(line, &id) }
@@ -109,9 +110,7 @@ impl Circumstances<'_> {
                 }
             }
             if !line.is(result::SCHEDULED) {
-                line.set(result::SCHEDULED, None, None);
-                line.user.unknown_sends = None;
-                line.user.retry_time = None;
+                draft::becomes_scheduled(&mut line.user);
             }
             self.contradicted(line, look, id);
             return Need::Nothing;
@@ -139,6 +138,8 @@ impl Circumstances<'_> {
             return Need::Wait(None);
         }
         let Some(look) = look else { return Need::Events };
+        // The request uses this look up, and no look follows it: what it shows is said now.
+        self.contradicted(line, Some(look), id);
         let kept = self.kept();
         // JumpCloud may have cut the seconds off: what could be a request of ours is as good as equal.
         let mut equal: Vec<&Listed> = look
@@ -307,10 +308,11 @@ impl Circumstances<'_> {
                 && !self.status.events.iter().any(|e| e.id == id && e.scheduled_job_id == row.job_id)
         });
         let said = line.user.reason.as_deref() == Some(reason::CONTRADICTED);
+        let result = line.user.result.clone();
         if other && !said {
-            line.set(result::SCHEDULED, Some(reason::CONTRADICTED), Some(messages::contradicted()));
+            line.set(&result, Some(reason::CONTRADICTED), Some(messages::contradicted()));
         } else if said && !other {
-            line.set(result::SCHEDULED, None, None);
+            line.set(&result, None, None);
         }
     }
 

@@ -3,18 +3,16 @@
 //! It decides nothing but what the protocol prescribes for each answer; what to do next is always
 //! asked of the planner. Wrong drivers differ in the places that name a [`Mutant`].
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jumpcloud_operator::api::submission::{Operation, Phase, Recorded};
-use jumpcloud_operator::plan::facts::{Connection, ConnectionFact, FailedRead, Outcome, Repaired, Slot};
+use jumpcloud_operator::api::submission::Operation;
+use jumpcloud_operator::plan::facts::{Outcome, Repaired};
 use jumpcloud_operator::plan::policy::after;
-use jumpcloud_operator::plan::schedule::facts::{BatchFact, Call, Facts, Read};
+use jumpcloud_operator::plan::schedule::facts::{Call, Facts};
 use jumpcloud_operator::plan::schedule::step::{Commit, Finalizer, Step};
 
 use super::claims;
-use super::environment::Link;
 use super::ledger::Fate;
 use super::manifest::id;
 use super::mutant::Mutant;
@@ -57,7 +55,8 @@ impl World {
         }
     }
 
-    fn refresh_claims(&mut self, pass: &mut Pass) {
+    /// What the other object says about users and events that this pass knows of.
+    pub fn refresh_claims(&mut self, pass: &mut Pass) {
         let other = self.api.live(1 - pass.object.place);
         let other = other.filter(|_| self.mutant != Some(Mutant::ForgetClaims));
         pass.facts.claims = claims::about(&pass.object, other.as_deref(), pass.facts.events.values());
@@ -116,34 +115,6 @@ impl World {
         self.await_answer(who, pass, request);
     }
 
-    fn begin_read(&mut self, who: Who, mut pass: Pass, read: Read) {
-        let request = match &read {
-            Read::Connection => {
-                pass.facts.connection = Some(self.connection());
-                return self.go_on(who, pass);
-            }
-            Read::Slot => {
-                let records = pass.object.status.submissions.iter().filter_map(Recorded::known);
-                let under_way = records.filter(|record| record.phase != Phase::Rejected).count();
-                pass.facts.slot = Some(if under_way < self.environment.max_jobs {
-                    Slot::Free
-                } else {
-                    Slot::Taken { until: after(self.clock(who.process), self.policy.poll_min) }
-                });
-                return self.go_on(who, pass);
-            }
-            Read::Batch(_) => {
-                pass.facts.batch = Some(BatchFact::Found(self.environment.members()));
-                return self.go_on(who, pass);
-            }
-            Read::Users(keys) => Request::Users(keys.clone()),
-            Read::Events(wanted) => Request::Events(wanted.clone()),
-            Read::Job { job_id, .. } => Request::Job(job_id.clone()),
-        };
-        pass.waiting = Waiting::Read(read);
-        self.await_answer(who, pass, request);
-    }
-
     /// A process takes in an answer.
     pub fn answered(&mut self, who: Who, reply: Reply) {
         let Some(mut pass) = self.processes[who.process].about[who.place].pass.take() else { return };
@@ -168,50 +139,6 @@ impl World {
             Waiting::Record(record, until) => self.recorded(who, pass, record, until, reply),
             Waiting::Relocate(record, until) => self.relocated(who, pass, record, until, reply),
             Waiting::Nothing => self.processes[who.process].about[who.place].pass = Some(pass),
-        }
-    }
-
-    fn read(&mut self, who: Who, pass: &mut Pass, read: Read, reply: Reply) {
-        let now = self.clock(who.process);
-        let memory = &mut self.processes[who.process].about[who.place].memory;
-        match (&read, reply) {
-            (Read::Users(_), Reply::Users(found)) => {
-                memory.trouble = None;
-                pass.facts.looked_up(found, now);
-                (memory.seen, memory.searched) = (pass.facts.notes.seen, pass.facts.notes.searched);
-            }
-            (Read::Events(wanted), Reply::Events(mut rows, whole)) => {
-                memory.trouble = None;
-                if let Some(mutant) = self.mutant {
-                    mutant.lists(&pass.object.status, &mut rows);
-                }
-                let covered: BTreeSet<String> = wanted.users.iter().cloned().collect();
-                pass.facts.listed(wanted.time, rows, whole, covered, now);
-                memory.listed = pass.facts.notes.listed;
-            }
-            (Read::Job { job_id, rows }, Reply::Job(answer)) => {
-                memory.trouble = None;
-                pass.facts.polled(job_id, answer, *rows, now);
-                memory.polls.clone_from(&pass.facts.notes.common.polls);
-            }
-            _ => {
-                let message = "JumpCloud did not answer; tried again".to_owned();
-                memory.trouble = Some(message.clone());
-                let retry_at = after(now, span(self.dice.between(2 * SECOND, 20 * SECOND)));
-                pass.facts.failed.insert(read, FailedRead { retry_at, message });
-            }
-        }
-    }
-
-    fn connection(&mut self) -> ConnectionFact {
-        match self.environment.link {
-            Link::Missing => ConnectionFact::Missing,
-            Link::NotReady => ConnectionFact::NotReady("connection is not Ready".to_owned()),
-            link => ConnectionFact::Ready(Connection {
-                organization: "org".to_owned(),
-                paused: link == Link::Paused,
-                max_batch_size: 100,
-            }),
         }
     }
 

@@ -191,18 +191,9 @@ fn start(profile: &Profile, dice: &mut Dice) -> Ms {
 
 fn manifest(profile: &Profile, users: usize, dice: &mut Dice) -> Manifest {
     let mut rows: Vec<(usize, By)> = (1..=users)
-        .filter(|_| {
-            dice.clone().chance(700) || {
-                dice.number();
-                false
-            }
-        })
-        .map(|number| (number, By::Username))
+        .map(|number| (number, dice.pick(&[By::Id, By::Username, By::Username, By::Email])))
         .collect();
-    for row in &mut rows {
-        row.1 = dice.pick(&[By::Id, By::Username, By::Username, By::Email]);
-    }
-    rows.retain(|_| dice.chance(700));
+    rows.retain(|_| dice.chance(500));
     if rows.is_empty() {
         rows.push((1, By::Username));
     }

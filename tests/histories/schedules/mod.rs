@@ -19,6 +19,7 @@ mod network;
 mod objects;
 mod process;
 mod profile;
+mod reads;
 mod trace;
 mod world;
 

@@ -158,6 +158,7 @@ impl Fault {
                 Self::StatusBefore(503),
                 Self::StatusAfter(500),
             ]),
+            Request::Post(_) if dice.chance(rates.silence) => Self::LostBefore,
             Request::Post(_) if dice.chance(rates.posts) => dice.pick(&[
                 Self::NotSent,
                 Self::LostBefore,

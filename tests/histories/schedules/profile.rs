@@ -38,6 +38,8 @@ pub struct Rates {
     pub reads: u64,
     /// Requests that must not be repeated.
     pub posts: u64,
+    /// Requests that must not be repeated, lost on their way there.
+    pub silence: u64,
     /// Requests that may be repeated.
     pub calls: u64,
     /// Crashes, at each boundary of an effect.
@@ -47,11 +49,12 @@ pub struct Rates {
 }
 
 /// Nothing goes wrong.
-pub const QUIET: Rates = Rates { writes: 0, reads: 0, posts: 0, calls: 0, crashes: 0, pauses: 0 };
+pub const QUIET: Rates = Rates { writes: 0, reads: 0, posts: 0, silence: 0, calls: 0, crashes: 0, pauses: 0 };
 
 const LOSSY: Rates = Rates { writes: 200, reads: 150, posts: 350, calls: 300, ..QUIET };
 const CRASHING: Rates = Rates { writes: 60, reads: 50, posts: 150, calls: 100, crashes: 120, ..QUIET };
-const STORM: Rates = Rates { writes: 100, reads: 60, posts: 200, calls: 150, crashes: 40, pauses: 100 };
+const STORM: Rates =
+    Rates { writes: 100, reads: 60, posts: 200, calls: 150, crashes: 40, pauses: 100, silence: 0 };
 
 const BASE: Profile = Profile {
     name: "",
@@ -76,7 +79,7 @@ pub const PROFILES: [Profile; 14] = [
     Profile { name: "switched", switches: true, edits: 6, ..BASE },
     Profile { name: "odd", odd: true, meddling: 3, ..BASE },
     Profile { name: "lossy", per_mille: LOSSY, deletions: true, ..BASE },
-    Profile { name: "mute", per_mille: Rates { posts: 850, ..QUIET }, edits: 1, ..BASE },
+    Profile { name: "mute", per_mille: Rates { posts: 500, silence: 500, ..QUIET }, edits: 1, ..BASE },
     Profile { name: "crashing", per_mille: CRASHING, deletions: true, ..BASE },
     Profile { name: "replicas", processes: 2, per_mille: STORM, deletions: true, edits: 5, ..BASE },
     Profile { name: "rivals", objects: 2, edits: 6, deletions: true, switches: true, ..BASE },

@@ -103,7 +103,9 @@ pub fn brief(reply: &Reply) -> String {
             let found: Vec<_> = found
                 .iter()
                 .map(|(_, found)| {
-                    found.as_ref().map_or("-".to_owned(), |user| format!("{} {:?}", user.id, user.state))
+                    found
+                        .as_ref()
+                        .map_or_else(|| "-".to_owned(), |user| format!("{} {:?}", user.id, user.state))
                 })
                 .collect();
             format!("users {}", found.join(", "))

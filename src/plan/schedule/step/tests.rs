@@ -374,6 +374,9 @@ fn an_event_that_vanished_is_back_and_others_stay() {
     world.pass();
     let origins: Vec<_> = world.status.events.iter().map(|e| e.origin.as_str()).collect();
     assert_eq!(origins, ["Adopted", "Created"]);
+    let told = |world: &World| world.status.conditions.iter().find(|c| c.type_ == "Conflicting").cloned();
+    assert!(told(&world).unwrap().message.contains("bob"), "told by the look before the request");
+    assert_eq!(world.reason(), "Scheduled");
     world.until("2027-01-04T07:00:00Z");
     world.events.retain(|event| event.user_id != "idbob" || event.state == Some(Activated));
     world.took();
@@ -381,8 +384,7 @@ fn an_event_that_vanished_is_back_and_others_stay() {
     assert_eq!(world.events.len(), 3, "{} {:#?}", world.took(), world.status);
     world.until("2027-01-04T07:55:00Z");
     world.pass();
-    let conflicting = world.status.conditions.iter().find(|c| c.type_ == "Conflicting").unwrap();
-    assert!(conflicting.message.contains("bob"), "{}", conflicting.message);
+    assert!(told(&world).unwrap().message.contains("bob"));
     assert_eq!(world.reason(), "Scheduled");
     world.deleting = true;
     world.pass();

@@ -66,7 +66,8 @@ fn of_user(history: &History, object: &Object, number: usize) -> Option<String> 
         return Some(format!("{made} events that we made"));
     }
     // What others did is noticed at the next look.
-    let unnoticed = !history.has_looked(object) && world.is_touched(number);
+    let unnoticed =
+        !history.has_looked(object) && world.is_touched(number) || history.is_taken_too_late(object, number);
     let held = world.is_protected(number) || world.is_guarded(object);
     if unnoticed || held {
         return None;

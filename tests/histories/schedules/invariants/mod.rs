@@ -5,6 +5,7 @@ mod adopted;
 mod cancelled;
 mod declared;
 mod deleted;
+mod done;
 mod gaps;
 mod intended;
 mod progress;
@@ -16,12 +17,12 @@ mod unknown;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jumpcloud_operator::api::schedule_status::{ScheduledUser, result};
+use jumpcloud_operator::api::schedule_status::{ScheduledUser, origin, result};
 use jumpcloud_operator::api::scheduled_user_state::ScheduledState;
 use jumpcloud_operator::api::submission::{Phase, Recorded};
 
 use super::history::History;
-use super::jumpcloud::{Author, Event};
+use super::jumpcloud::{Author, Event, Gone};
 use super::ledger::{Fate, Post};
 use super::manifest::{Change, id};
 use super::objects::Object;
@@ -37,6 +38,7 @@ pub fn check(history: &History) -> Vec<Violation> {
         ("S2", world.ledger.gaps.clone()),
         ("S3", intended::check(world)),
         ("S4", quiet::check(history)),
+        ("S4", done::check(world)),
         ("S5", deleted::check(world)),
         ("S6", unknown::check(world)),
         ("S7", cancelled::check(world)),
@@ -144,7 +146,7 @@ impl World {
     }
 
     /// Requests whose outcome nobody was told and that had none, with that change of that user.
-    fn lost_posts<'a>(&'a self, uid: u32, number: usize, change: Change) -> impl Iterator<Item = &'a Post> {
+    fn lost_posts(&self, uid: u32, number: usize, change: Change) -> impl Iterator<Item = &Post> {
         let user = id(number);
         self.ledger.posts.iter().filter(move |post| {
             post.order.uid == uid
@@ -192,6 +194,25 @@ impl World {
         self.jumpcloud.setting.poison.contains(&number)
             || self.unanswered(object.uid, number, change) > 1
             || self.processes.iter().any(|process| process.skew != 0) && change.1 < self.calm + 20 * MINUTE
+    }
+}
+
+impl History {
+    /// Whether the object has taken over an event that another one was just cancelling: it is noticed at the
+    /// next look.
+    fn is_taken_too_late(&self, object: &Object, number: usize) -> bool {
+        let taken =
+            |event: &&Event| event.user == number && matches!(event.gone, Some((_, Gone::Cancelled(_))));
+        let adopted = |event: &Event| {
+            object
+                .status
+                .events
+                .iter()
+                .any(|entry| entry.scheduled_job_id == event.job_id && entry.origin == origin::ADOPTED)
+        };
+        !self.has_looked(object)
+            && self.world.profile.objects > 1
+            && self.world.jumpcloud.events.iter().filter(taken).any(adopted)
     }
 }
 

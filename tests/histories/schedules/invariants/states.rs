@@ -15,9 +15,9 @@ pub fn check(world: &World) -> Vec<String> {
     for post in world.ledger.posts.iter().filter(|post| applies(&post.order)) {
         let order = &post.order;
         // The time of the intent is the sender's.
-        let text = wrong(world, &order.basis, order.change.1);
+        let text = wrong(&order.basis, order.change.1);
         let other = order.change.0 != order.basis.spec.manifest.change.0;
-        let text = text.or(other.then_some("the other state"));
+        let text = text.or_else(|| other.then_some("the other state"));
         found.extend(text.map(|text| format!("{} at {}: {text}", order.nonce, post.at)));
     }
     for call in &world.ledger.calls {
@@ -28,10 +28,11 @@ pub fn check(world: &World) -> Vec<String> {
                 (id, jumpcloud_operator::api::scheduled_user_state::ScheduledState::Activated)
             }
         };
-        let text = wrong(world, &call.basis, call.clock);
-        let text = text.or((state != call.basis.spec.manifest.change.0).then_some("the other state"));
-        let text =
-            text.or((!world.declares(&call.basis, number(id)) && !batched(id)).then_some("nobody of its"));
+        let text = wrong(&call.basis, call.clock);
+        let text = text.or_else(|| (state != call.basis.spec.manifest.change.0).then_some("the other state"));
+        let text = text.or_else(|| {
+            (!world.declares(&call.basis, number(id)) && !batched(id)).then_some("nobody of its")
+        });
         found.extend(text.map(|text| format!("{:?} at {}: {text}", call.call, call.at)));
     }
     found
@@ -42,7 +43,7 @@ fn batched(id: &str) -> bool {
     [1, 2].contains(&number(id))
 }
 
-fn wrong(_: &World, basis: &Object, clock: Ms) -> Option<&'static str> {
+fn wrong(basis: &Object, clock: Ms) -> Option<&'static str> {
     let manifest = &basis.spec.manifest;
     let start = manifest.change.1;
     if manifest.missed != MissedPolicy::ApplyNow {

@@ -47,7 +47,7 @@ pub fn check(history: &History) -> Vec<String> {
 /// Before the date.
 fn before(history: &History, object: &Object, number: usize, said: &str) -> Option<String> {
     let world = &history.world;
-    if !history.has_looked(object) && world.is_touched(number) {
+    if !history.has_looked(object) && world.is_touched(number) || history.is_taken_too_late(object, number) {
         return None;
     }
     let there = world.is_there(number);

@@ -26,6 +26,7 @@ mod rejected;
 mod replies;
 mod restore;
 mod standing;
+mod storm;
 mod switches;
 mod teardown;
 mod turns;

@@ -170,6 +170,11 @@ pub(super) fn verdict(standings: &Standings<'_>) -> Verdict {
             "changes that failed in a way that may pass are tried again".to_owned(),
         );
     }
+    // Whoever is pending still comes to be something else: what that needs may not have been read yet, or the
+    // users' states will tell what a request did that got no answer.
+    if s.status.users.iter().any(|user| user.result == result::PENDING) {
+        return Verdict::new(Standing::Working, Reason::Progressing, WORKING);
+    }
     settled(s)
 }
 

@@ -5,6 +5,7 @@ mod adopted;
 mod cancelled;
 mod declared;
 mod deleted;
+mod done;
 mod gaps;
 mod intended;
 mod progress;
@@ -37,6 +38,7 @@ pub fn check(history: &History) -> Vec<Violation> {
         ("S2", world.ledger.gaps.clone()),
         ("S3", intended::check(world)),
         ("S4", quiet::check(history)),
+        ("S4", done::check(world)),
         ("S5", deleted::check(world)),
         ("S6", unknown::check(world)),
         ("S7", cancelled::check(world)),

@@ -26,7 +26,9 @@ pub fn check(history: &History) -> Vec<String> {
             || world.ledger.calls.iter().any(|call| call.at > history.rest && call.basis.uid == object.uid);
         let resting = world.api.versions.iter().rev().filter(|kept| kept.at <= history.rest);
         let resting = resting.filter_map(|kept| kept.object.clone()).find(|object| object.place == place);
-        let left = resting.is_some_and(|object| object.status.events.iter().any(|e| e.superseded.is_some()));
+        let contradicted = (1..=world.environment.users).any(|number| world.is_contradicted(&object, number));
+        let left = contradicted
+            || resting.is_some_and(|object| object.status.events.iter().any(|e| e.superseded.is_some()));
         // What others do is noticed later, and what cannot be cancelled is forgotten when its time has come.
         let others = world.profile.odd
             || world.profile.disasters

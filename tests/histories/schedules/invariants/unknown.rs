@@ -29,7 +29,7 @@ pub fn check(world: &World) -> Vec<String> {
                         && (object.spec.manifest.change != change
                             || object.spec.manifest.paused
                             || kept.loss
-                            || !world.declares(object, user)
+                            || !object.spec.manifest.names(user)
                             || object.retry_failed.is_some())
                 })
             })

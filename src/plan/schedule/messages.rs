@@ -115,9 +115,14 @@ pub fn batch_missing(name: &str) -> String {
 /// The batch has users without a result.
 #[must_use]
 pub fn batch_awaited(name: &str, awaiting: usize) -> String {
-    format!(
-        "{awaiting} users of JumpCloudUserBatch {name} have no result yet; their change is scheduled afterwards"
-    )
+    match awaiting {
+        1 => format!(
+            "1 user of JumpCloudUserBatch {name} has no result yet; its change is scheduled afterwards"
+        ),
+        n => format!(
+            "{n} users of JumpCloudUserBatch {name} have no result yet; their change is scheduled afterwards"
+        ),
+    }
 }
 
 /// The batch is of another organisation.
@@ -161,7 +166,8 @@ mod tests {
             (failed(2, 3, &["ada".to_owned()]), "not in JumpCloud: ada); see"),
             (failed(1, 3, &[]), "correct the list"),
             (batch_missing("sales"), "create it"),
-            (batch_awaited("sales", 2), "afterwards"),
+            (batch_awaited("sales", 2), "2 users"),
+            (batch_awaited("sales", 1), "1 user of"),
             (batch_elsewhere("sales"), "use the connection"),
             (deleting(1, "the connection is paused"), "1 scheduled change waits"),
         ] {

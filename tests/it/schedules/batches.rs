@@ -185,7 +185,11 @@ async fn ten_minutes_before_the_date_who_is_there_is_scheduled() {
     let date = ahead(609);
     calendar.apply_schedule("team", &of_batch(&date.to_string(), &json!({})));
     let status = calendar.comes_to("team", "AwaitingUsers").await;
-    assert!(message(&status).contains("1 users of JumpCloudUserBatch sales"), "{}", message(&status));
+    assert!(
+        message(&status).contains("1 user of JumpCloudUserBatch sales has no result yet"),
+        "{}",
+        message(&status)
+    );
     assert_eq!(Calls::since(&calendar.sim, 0).posts, 0);
     listed(&calendar, &["b0000"], date).await;
     let post = calendar.sim.requests(Route::ScheduleCreate).remove(0);

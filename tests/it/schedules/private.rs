@@ -40,7 +40,7 @@ fn answers(status: u16, username: &str) -> FaultRule {
     FaultRule::new(Act::Refuses, Reply::Status { status, headers: BTreeMap::new(), retry_after: None, body })
 }
 
-fn spec(users: Value, state: &str, seconds: i64, more: &Value) -> Value {
+fn spec(users: &Value, state: &str, seconds: i64, more: &Value) -> Value {
     let mut spec = json!({"users": users, "state": state, "startTime": ahead(seconds).to_string()});
     spec.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
     spec
@@ -87,11 +87,11 @@ async fn no_address_leaves_its_place() {
     };
     let mail = json!({"activationEmails": {"send": true, "overrideAddress": email("hr")}, "missedPolicy": "ApplyNow"});
     let objects = [
-        ("named", spec(by_email(&["found", "other", "nobody"]), "Suspended", 7200, &json!({}))),
-        ("override", spec(by_username(["refused"]).into(), "Activated", 7200, &mail)),
-        ("late", spec(by_email(&["now"]), "Suspended", -30, &json!({"missedPolicy": "ApplyNow"}))),
-        ("mailed", spec(by_email(&["mail"]), "Activated", -30, &mail)),
-        ("doubled", spec(by_email(&["found", "found"]), "Suspended", 7200, &json!({}))),
+        ("named", spec(&by_email(&["found", "other", "nobody"]), "Suspended", 7200, &json!({}))),
+        ("override", spec(&by_username(["refused"]).into(), "Activated", 7200, &mail)),
+        ("late", spec(&by_email(&["now"]), "Suspended", -30, &json!({"missedPolicy": "ApplyNow"}))),
+        ("mailed", spec(&by_email(&["mail"]), "Activated", -30, &mail)),
+        ("doubled", spec(&by_email(&["found", "found"]), "Suspended", 7200, &json!({}))),
     ];
     for (name, spec) in &objects {
         calendar.apply_schedule(name, spec);

@@ -77,6 +77,21 @@ impl Calendar {
         user["state"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// Sets `paused` of the connection, and waits until the operator has seen it.
+    pub async fn pause_connection(&self, paused: bool) {
+        let patch = json!({"spec": {"paused": paused}}).to_string();
+        self.kubectl(&["patch", "jcconn", "default", "--type=merge", "-p", &patch]);
+        eventually("the connection's switch to be seen", PATIENCE, async || {
+            let path = "jsonpath={.metadata.generation} {.status.observedGeneration}";
+            let generations = self.kubectl(&["get", "jcconn", "default", "--output", path]);
+            match generations.split_once(' ') {
+                Some((now, seen)) if now == seen => Ok(()),
+                _ => Err(generations),
+            }
+        })
+        .await;
+    }
+
     /// Applies a schedule: one that exists is edited to be so.
     pub fn apply_schedule(&self, name: &str, spec: &Value) {
         apply(&schedule(&self.namespace, name, spec).to_string());

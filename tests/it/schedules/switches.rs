@@ -5,18 +5,10 @@ use std::time::Duration;
 use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, Settings};
 
 use super::suspending;
-use crate::harness::manifests::connection;
 use crate::harness::operator::QUICK;
-use crate::harness::plane::apply;
 use crate::harness::schedules::{
     Calendar, Calls, ahead, all_at, assert_scheduled_true, dates_of, events_of, rows, seq,
 };
-
-fn pause(calendar: &Calendar, paused: bool) {
-    let mut connection = connection(&calendar.namespace, "default", calendar.sim.url());
-    connection["spec"]["paused"] = paused.into();
-    apply(&connection.to_string());
-}
 
 /// A paused connection: nothing is written, neither a POST nor a DELETE; then everything is.
 #[tokio::test(flavor = "multi_thread")]
@@ -25,21 +17,21 @@ async fn a_paused_connection_holds_changes_and_the_end() {
     let sim = &calendar.sim;
     let ids = calendar.add_users("s", 3, "ACTIVATED");
     let time = ahead(5 * 3600);
-    pause(&calendar, true);
+    calendar.pause_connection(true).await;
     calendar.apply_schedule("leavers", &suspending(&rows("s", 3), &time));
     calendar.comes_to("leavers", "Paused").await;
     assert_eq!(Calls::since(sim, 0).posts, 0);
-    pause(&calendar, false);
+    calendar.pause_connection(false).await;
     let status = calendar.comes_to("leavers", "Scheduled").await;
     assert_scheduled_true(sim, &status);
     assert_eq!(dates_of(sim), all_at(&ids, time));
 
-    pause(&calendar, true);
+    calendar.pause_connection(true).await;
     calendar.delete("leavers");
     calendar.comes_to("leavers", "Deleting").await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(dates_of(sim), all_at(&ids, time), "a paused connection writes nothing");
-    pause(&calendar, false);
+    calendar.pause_connection(false).await;
     calendar.gone("leavers").await;
     assert_eq!(dates_of(sim), []);
     let calls = Calls::since(sim, 0);

@@ -149,20 +149,7 @@ async fn a_deletion_waits_for_a_paused_connection() {
     let flags = but(QUICK, "--cleanup-timeout", "2s");
     let (calendar, operator) = Calendar::running("sus-stopped", Settings::default(), &flags).await;
     pending(&calendar, 1).await;
-    let pause = |paused: bool| {
-        let patch = json!({"spec": {"paused": paused}}).to_string();
-        calendar.kubectl(&["patch", "jcconn", "default", "--type=merge", "-p", &patch]);
-    };
-    pause(true);
-    eventually("the pause to be seen", PATIENCE, async || {
-        let path = "jsonpath={.metadata.generation} {.status.observedGeneration}";
-        let generations = calendar.kubectl(&["get", "jcconn", "default", "--output", path]);
-        match generations.split_once(' ') {
-            Some((now, seen)) if now == seen => Ok(()),
-            _ => Err(generations),
-        }
-    })
-    .await;
+    calendar.pause_connection(true).await;
     calendar.delete("s0");
     let status = calendar.comes_to("s0", "Deleting").await;
     assert!(message(&status).contains("JumpCloudConnection default is paused"), "{}", message(&status));
@@ -170,7 +157,7 @@ async fn a_deletion_waits_for_a_paused_connection() {
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert!(calendar.schedule("s0").await.is_some(), "it was given up");
     assert_eq!(events_of(&calendar.sim).len(), 1);
-    pause(false);
+    calendar.pause_connection(false).await;
     calendar.gone("s0").await;
     assert_eq!(events_of(&calendar.sim), Vec::new());
     assert_eq!(metric(&operator, "jumpcloud_operator_cleanup_abandoned_total").await, Some(0));

@@ -13,6 +13,10 @@ use serde_json::{Map, Value};
 /// The longest message that is kept.
 pub(crate) const MAX_CHARS: usize = 512;
 
+/// The part of a text that is looked at: what is beyond would be cut anyway, unless nearly all of this is markup,
+/// and cleaning takes longer than reading.
+const MAX_LOOKED_AT: usize = 16 * MAX_CHARS;
+
 /// Stands where the credential stood.
 const REDACTED: &str = "[redacted]";
 
@@ -87,8 +91,9 @@ pub(crate) fn explain(status: StatusCode, body: &[u8], secrets: &Secrets) -> Str
 
 /// `text` on one line, without markup and invisible characters, at most [`MAX_CHARS`] long.
 pub(crate) fn clean(text: &str) -> String {
+    let text: String = text.chars().take(MAX_LOOKED_AT).collect();
     // Tags go last: what hides inside an escape sequence or a removed character is a tag only then.
-    let visible: String = without_escapes(text).chars().filter(|c| !is_invisible(*c)).collect();
+    let visible: String = without_escapes(&text).chars().filter(|c| !is_invisible(*c)).collect();
     let plain = without_tags(&visible);
     let line = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     cut(&line)
@@ -270,6 +275,13 @@ mod tests {
         assert_eq!(long.chars().count(), MAX_CHARS);
         assert!(long.ends_with('…'));
         assert_eq!(clean(&"ä".repeat(MAX_CHARS)).chars().count(), MAX_CHARS);
+    }
+
+    #[test]
+    fn megabytes_of_markup_take_no_longer_than_their_beginning() {
+        // Each `<` looks for its `>`: over all of it that would take minutes.
+        let text = clean(&"<".repeat(8 << 20));
+        assert_eq!(text.chars().count(), MAX_CHARS);
     }
 
     proptest! {

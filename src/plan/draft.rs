@@ -216,15 +216,22 @@ impl Draft {
         &mut self.status.failures[at]
     }
 
-    /// Usernames, folded, that requests under way have.
+    /// Usernames, folded, that requests have: those under way, and parts of refused ones.
     #[must_use]
     pub fn in_flight(&self) -> BTreeSet<String> {
-        self.status
-            .submissions
-            .iter()
-            .filter_map(Recorded::known)
-            .flat_map(|s| s.usernames().iter().map(|m| fold(m)))
-            .collect()
+        self.sent(|_| true)
+    }
+
+    /// Usernames, folded, that requests under way have.
+    #[must_use]
+    pub fn under_way(&self) -> BTreeSet<String> {
+        self.sent(|record| record.phase.is_under_way())
+    }
+
+    fn sent(&self, counts: impl Fn(&Submission) -> bool) -> BTreeSet<String> {
+        let records = self.status.submissions.iter().filter_map(Recorded::known);
+        let names = records.filter(|record| counts(record)).flat_map(Submission::usernames);
+        names.map(|name| fold(name)).collect()
     }
 }
 

@@ -263,7 +263,9 @@ impl User<'_> {
         let Some(user) = look.found.iter().find(|user| user.id == entry.id) else {
             return self.need_of_vanished(look, around);
         };
-        if self.is_protected(around) && !self.is_as_declared(entry, user, around) {
+        // Also by the name that it has by now: it was renamed, or the inventory names somebody else.
+        let protected = self.is_protected(around) || is_protected(around.protected, &user.username);
+        if protected && !self.is_as_declared(entry, user, around) {
             return refuse(reason::USER_PROTECTED, messages::protected(&self.row.username));
         }
         let manager = match around.managers.of(self.row) {

@@ -165,11 +165,17 @@ impl<'a> Sorter<'a> {
             now: self.now,
         };
         let mut groups = Vec::with_capacity(halves.len() + 1);
+        // Parts of one request have no user in common with each other or with what is under way; records that
+        // somebody wrote may.
+        let mut taken = draft.under_way();
         for half in halves {
             let mut group = Group { half: Some(half.nonce.clone()), ..Group::default() };
             for (name, hash) in half.usernames().iter().zip(&half.row_hashes) {
                 // A row that was changed or taken off is not what JumpCloud refused.
                 let Some(row) = rows.get(&fold(name)).filter(|row| row.hash == *hash) else { continue };
+                if !taken.insert(row.key()) {
+                    continue;
+                }
                 let need = self.user(row, &known, false).need(&around);
                 self.put(&mut group, draft, wakes, row, need);
             }

@@ -228,6 +228,20 @@ fn protected_users_are_not_updated_and_need_no_protection_when_nothing_differs()
 }
 
 #[test]
+fn a_user_that_has_a_protected_name_by_now_is_not_updated() {
+    let row = row(&json!({"company": "Example"}));
+    let renamed = Live { username: "root.admin".to_owned(), ..live("ada") };
+    let case = Case {
+        owned: ours(None),
+        look: looked(&[renamed], true),
+        protected: vec!["root.*".to_owned()],
+        ..Case::default()
+    };
+    assert_eq!(refused(&case.need(&row)).0, reason::USER_PROTECTED);
+    assert!(matches!(Case { protected: Vec::new(), ..case }.need(&row), Need::Update { .. }));
+}
+
+#[test]
 fn what_jobs_do_not_take_is_set_by_a_request_of_its_own() {
     let row = row(&json!({"recoveryEmail": {"address": "r@example.com"}}));
     let case = Case { owned: ours(None), look: looked(&[live("ada")], true), ..Case::default() };

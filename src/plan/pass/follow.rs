@@ -1,6 +1,6 @@
 //! Requests under way: what comes next for each, and what has ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -61,7 +61,15 @@ impl Pass<'_> {
             .iter()
             .filter_map(|failure| Some((fold(&failure.username), failure.unknown_since()?)))
             .collect();
+        // Of each user one request at a time: one record wants it looked up by its id, another by its names, and
+        // there would be no end of it. Only records that somebody wrote have users in common.
+        let mut followed: BTreeSet<String> = BTreeSet::new();
         for submission in open {
+            let users: BTreeSet<String> = submission.usernames().iter().map(|name| fold(name)).collect();
+            if !followed.is_disjoint(&users) {
+                continue;
+            }
+            followed.extend(users);
             let context = Context {
                 facts: self.facts,
                 policy: self.policy,

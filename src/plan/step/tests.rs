@@ -1,10 +1,10 @@
 use super::*;
-use crate::api::submission::Recorded;
+use crate::api::submission::{Operation, Phase, Recorded, Submission};
 use crate::api::user_status::{Failure, reason, result};
 use crate::plan::draft::Draft;
 use crate::plan::facts::ConnectionFact;
 use crate::plan::facts::{Row, Word};
-use crate::plan::fixtures::{accepted, at, batch, committed, declared, look, ready, row};
+use crate::plan::fixtures::{accepted, at, batch, committed, declared, intended, look, ready, row};
 
 fn decide(desired: &Desired, status: &JumpCloudUserBatchStatus, facts: &Facts, now: Timestamp) -> Step {
     let batch = Batch { requested_at: Some("now".to_owned()), ..batch(desired, status) };
@@ -89,4 +89,57 @@ fn sending_a_user_again_takes_one_write() {
     assert_eq!((line.result.as_str(), line.reason.as_deref()), (result::PENDING, None));
     let idle = decide(&desired, &intent.status, &ready(), at(51));
     assert!(matches!(idle, Step::Idle { .. }), "{idle:?}");
+}
+
+/// A status with these records, which this process has seen for a day.
+fn recorded(records: Vec<Submission>, facts: &mut Facts) -> JumpCloudUserBatchStatus {
+    let submissions: Vec<_> = records.into_iter().map(|record| Recorded::Known(Box::new(record))).collect();
+    for sight in submissions.iter().flat_map(Recorded::sights) {
+        facts.notes.first_seen.insert(sight, std::time::Duration::from_secs(86_400));
+    }
+    JumpCloudUserBatchStatus { submissions, ..JumpCloudUserBatchStatus::default() }
+}
+
+#[test]
+fn records_that_have_a_user_in_common_are_followed_one_after_the_other() {
+    let desired = declared(&["ada"]);
+    let create = intended(&["ada"]);
+    let update = Submission {
+        nonce: "u".to_owned(),
+        operation: Operation::Update,
+        members: vec!["id-ada".to_owned()],
+        usernames: vec!["ada".to_owned()],
+        ..intended(&["ada"])
+    };
+    for records in [vec![create.clone(), update.clone()], vec![update, create]] {
+        let mut facts = ready();
+        let status = recorded(records, &mut facts);
+        let ends = (0..3).any(|_| match decide(&desired, &status, &facts, at(4000)) {
+            Step::Read(Read::Users(keys)) => {
+                facts.looked_up(&keys, &[], at(4000));
+                false
+            }
+            other => matches!(other, Step::Commit(_)),
+        });
+        assert!(ends, "looks its user up again and again");
+    }
+}
+
+#[test]
+fn part_of_a_refused_request_is_not_sent_when_another_record_has_its_user() {
+    let desired = declared(&["ada"]);
+    let part =
+        |nonce: &str| Submission { nonce: nonce.to_owned(), phase: Phase::Rejected, ..intended(&["ada"]) };
+    let mut facts = ready();
+    let status = recorded(vec![accepted(&["ada"]), part("na")], &mut facts);
+    facts.polled("j", rows(&[row("ada", Word::Pending, "")]), 1, at(2));
+    look(&mut facts, &["ada"], &[], at(2));
+    assert!(committed(decide(&desired, &status, &facts, at(2))).intent.is_none());
+    // Of two parts one is sent.
+    let mut facts = ready();
+    let status = recorded(vec![part("na"), part("nb")], &mut facts);
+    look(&mut facts, &["ada"], &[], at(2));
+    let first = committed(decide(&desired, &status, &facts, at(2)));
+    let left: Vec<_> = first.status.submissions.iter().filter_map(Recorded::nonce).collect();
+    assert!(first.intent.is_none() || left == ["m"], "{left:?}");
 }

@@ -5,7 +5,7 @@
 //!   the client is.
 //! - A request that a rule lets through is carried out even when the client has left meanwhile, as a slow network would.
 //! - Watches are passed on event by event, and end upstream when the client leaves.
-//! - Every request and every event that a rule changed is in the [`Proxy::log`].
+//! - Every request, every event that a rule changed and every watch that was cut or frozen is in the [`Proxy::log`].
 //! - It ends with its [`Proxy`], also when a test panics; it needs no runtime of its owner, and none of its owner's threads.
 //!
 //! # Assumptions

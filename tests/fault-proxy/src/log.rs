@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::target::Target;
 
-/// A request, or an event of a watch that a rule changed.
+/// A request, an event of a watch that a rule changed, or a watch that was cut or frozen by order.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// Counts from 1.

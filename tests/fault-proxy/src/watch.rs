@@ -60,7 +60,7 @@ impl Line {
                 tokio::select! {
                     () = self.to.closed() => break,
                     order = orders.recv() => match order {
-                        Ok(Order::Cut(which)) if which.is_about(&self.target, b"") => break self.cut().await,
+                        Ok(order) if matches!(self.obey(&order), Some(End::Cut)) => break self.cut().await,
                         Err(broadcast::error::RecvError::Closed) => break,
                         _ => {}
                     },
@@ -81,9 +81,10 @@ impl Line {
             tokio::select! {
                 () = self.to.closed() => return End::InOrder,
                 order = orders.recv() => match order {
-                    Ok(Order::Cut(which)) if which.is_about(&self.target, b"") => return End::Cut,
-                    Ok(Order::Freeze(which)) if which.is_about(&self.target, b"") => return End::Frozen,
-                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Ok(order) => if let Some(end) = self.obey(&order) {
+                        return end;
+                    },
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
                     Err(broadcast::error::RecvError::Closed) => return End::Cut,
                 },
                 frame = upstream.frame() => {
@@ -99,6 +100,19 @@ impl Line {
                 }
             }
         }
+    }
+
+    /// What an order comes to here.
+    fn obey(&self, order: &Order) -> Option<End> {
+        let (which, end, fault) = match order {
+            Order::Cut(which) => (which, End::Cut, EventFault::Cut),
+            Order::Freeze(which) => (which, End::Frozen, EventFault::Freeze),
+        };
+        which.is_about(&self.target, b"").then(|| {
+            let label = Fault::Event(fault).label();
+            lock(&self.shared.log).push(self.target.clone(), None, Some(label));
+            end
+        })
     }
 
     /// Passes one event on, as the rules say; gives the end of the watch if it is one.

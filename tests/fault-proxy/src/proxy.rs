@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::Certificate;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use crate::book::Book;
 use crate::certificate;
@@ -68,6 +68,7 @@ impl Proxy {
             log: Mutex::new(Log::default()),
             down: AtomicBool::new(false),
             orders: broadcast::channel(ORDERS).0,
+            releases: watch::Sender::new(()),
         });
         let kubeconfig = upstream.behind(port, &ca)?;
         // Threads of its own: a test that waits for kubectl on its only thread must not stop what kubectl waits for.
@@ -99,6 +100,11 @@ impl Proxy {
     /// Adds a rule behind those in force.
     pub fn add_rule(&self, rule: FaultRule) {
         lock(&self.shared.book).push(rule);
+    }
+
+    /// Lets everything go on that is held now.
+    pub fn release(&self) {
+        self.shared.releases.send_replace(());
     }
 
     /// Closes the watches that are open now.

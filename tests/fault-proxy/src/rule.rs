@@ -5,6 +5,13 @@ use std::time::Duration;
 use crate::fault::{EventFault, Fault};
 use crate::target::Which;
 
+/// Where a request is kept until [`crate::Proxy::release`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Before,
+    After,
+}
+
 /// Makes requests, or events of watches, go wrong. For each the rules are asked in order; the first that fires counts.
 #[derive(Clone, Debug)]
 pub struct FaultRule {
@@ -18,6 +25,7 @@ pub struct FaultRule {
     pub(crate) acts: bool,
     pub(crate) before: Duration,
     pub(crate) after: Duration,
+    pub(crate) held: Option<Held>,
     pub(crate) fault: Fault,
 }
 
@@ -34,6 +42,7 @@ impl FaultRule {
             acts,
             before: Duration::ZERO,
             after: Duration::ZERO,
+            held: None,
             fault,
         }
     }
@@ -144,12 +153,30 @@ impl FaultRule {
         Self { after: wait, ..self }
     }
 
+    /// Waits for [`crate::Proxy::release`] before the request is carried out. The log has the request from the first.
+    #[must_use]
+    pub fn held_before(self) -> Self {
+        Self { held: Some(Held::Before), ..self }
+    }
+
+    /// Waits for [`crate::Proxy::release`] before the reply is sent. The log has then what the API server answered.
+    #[must_use]
+    pub fn held_after(self) -> Self {
+        Self { held: Some(Held::After), ..self }
+    }
+
     /// A short name for the log.
     pub(crate) fn label(&self) -> String {
-        match (self.fault, self.acts) {
-            (Fault::Event(_), _) => self.fault.label(),
-            (fault, true) => format!("acts, {}", fault.label()),
-            (fault, false) => fault.label(),
-        }
+        let held = match self.held {
+            None => "",
+            Some(Held::Before) => "held before, ",
+            Some(Held::After) => "held after, ",
+        };
+        let acts = match self.fault {
+            Fault::Event(_) => "",
+            _ if self.acts => "acts, ",
+            _ => "",
+        };
+        format!("{held}{acts}{}", self.fault.label())
     }
 }

@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::book::{About, Book};
 use crate::fault::Fault;
 use crate::log::Log;
-use crate::rule::FaultRule;
+use crate::rule::{FaultRule, Held};
 use crate::status;
 use crate::target::{Target, Verb};
 use crate::watch::{self, Order};
@@ -47,6 +47,8 @@ pub(crate) struct Common {
     /// Whether the API server is to look as if it were gone.
     pub(crate) down: AtomicBool,
     pub(crate) orders: broadcast::Sender<Order>,
+    /// Lets what is held go on when it changes.
+    pub(crate) releases: tokio::sync::watch::Sender<()>,
 }
 
 pub(crate) type Shared = Arc<Common>;
@@ -98,12 +100,21 @@ async fn carry_out(
 ) -> Result<Option<Response<Body>>, Closed> {
     let target = Target::of(&head.method, &head.uri);
     let rule = lock(&shared.book).choose(About::Request, &target, &body, Instant::now());
+    // From here on: what is in the log and held can be released.
+    let mut release = shared.releases.subscribe();
     let label = rule.as_ref().map(FaultRule::label);
     let seq = lock(&shared.log).push(target.clone(), None, label);
     let rule = rule.unwrap_or_else(FaultRule::slow);
     tokio::time::sleep(rule.before).await;
+    if rule.held == Some(Held::Before) {
+        // An error means that the proxy ends.
+        drop(release.changed().await);
+    }
     let reply = if rule.acts { Some(forward(&head, body, &target, &shared, seq).await?) } else { None };
     tokio::time::sleep(rule.after).await;
+    if rule.held == Some(Held::After) {
+        drop(release.changed().await);
+    }
     let response = match rule.fault {
         Fault::Close => return Err(Closed),
         Fault::Silence => match reply {

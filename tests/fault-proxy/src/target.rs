@@ -158,9 +158,9 @@ fn contains(body: &[u8], text: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn target(method: Method, uri: &str) -> (Verb, String) {
+    fn target(method: &Method, uri: &str) -> (Verb, String) {
         let Target { verb, resource, subresource, namespace, name } =
-            Target::of(&method, &uri.parse().unwrap());
+            Target::of(method, &uri.parse().unwrap());
         (verb, format!("{namespace}|{resource}|{name}|{subresource}"))
     }
 
@@ -184,11 +184,11 @@ mod tests {
             ),
             (Method::GET, "/readyz", Verb::Get, "|||".to_owned()),
         ] {
-            assert_eq!(target(method, uri), (verb, parts), "{uri}");
+            assert_eq!(target(&method, uri), (verb, parts), "{uri}");
         }
         let status = format!("{own}/namespaces/a/scheduleduserstates/b/status?fieldManager=x");
         assert_eq!(
-            target(Method::PATCH, &status),
+            target(&Method::PATCH, &status),
             (Verb::Patch, "a|scheduleduserstates|b|status".to_owned())
         );
     }
@@ -196,9 +196,9 @@ mod tests {
     #[test]
     fn every_word_narrows() {
         let target = Target::of(&Method::PATCH, &"/api/v1/namespaces/a/pods/b/status".parse().unwrap());
-        let is_about = |which: Which| which.is_about(&target, b"{\"jobID\":1}");
-        assert!(is_about(Which::all()) && is_about(Which::writes()) && is_about(Which::verb(Verb::Patch)));
-        assert!(is_about(Which::writes().on("pods/status").within("a").named("b").containing("jobID")));
+        let is_about = |which: &Which| which.is_about(&target, b"{\"jobID\":1}");
+        assert!(is_about(&Which::all()) && is_about(&Which::writes()) && is_about(&Which::verb(Verb::Patch)));
+        assert!(is_about(&Which::writes().on("pods/status").within("a").named("b").containing("jobID")));
         for wrong in [
             Which::verb(Verb::Update),
             Which::all().on("pods"),
@@ -207,9 +207,9 @@ mod tests {
             Which::all().named("c"),
             Which::all().containing("nonce"),
         ] {
-            assert!(!is_about(wrong.clone()), "{wrong:?}");
+            assert!(!is_about(&wrong), "{wrong:?}");
         }
-        let read = Target { verb: Verb::Watch, ..target.clone() };
+        let read = Target { verb: Verb::Watch, ..target };
         assert!(!Which::writes().is_about(&read, b""));
     }
 }

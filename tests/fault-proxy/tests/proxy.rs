@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use devenv::control_plane::{ControlPlane, Controllers, Options};
 use fault_proxy::{Entry, EventFault, FaultRule, Proxy, Verb, Which};
 use futures::{Stream, StreamExt};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, PodTemplate};
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -242,6 +242,53 @@ async fn silence_and_slowness() {
     let begun = Instant::now();
     place.write("m", "slowly").await.unwrap();
     assert!(begun.elapsed() >= wait);
+}
+
+#[tokio::test]
+async fn what_is_held_goes_on_when_it_is_released() {
+    let place = Place::new("held", vec![]).await;
+    place.make("m").await;
+    for (rule, upstream, meanwhile) in
+        [(FaultRule::slow().held_before(), None, "0"), (FaultRule::slow().held_after(), Some(200), "1")]
+    {
+        place.touch("m", "0").await;
+        place.proxy.set_rules(vec![rule.of(Which::writes()).times(1)]);
+        let seen = place.proxy.log().len() as u64;
+        let write = place.write("m", "1");
+        let test = async {
+            until("it is held", async || {
+                let log = place.proxy.log_since(seen);
+                log.first().is_some_and(|entry| entry.fault.is_some() && entry.upstream == upstream)
+            })
+            .await;
+            assert_eq!(place.value("m").await, meanwhile);
+            assert_eq!(place.proxy.log_since(seen)[0].sent, None);
+            place.proxy.release();
+        };
+        let (written, ()) = timeout(PATIENCE, async { tokio::join!(write, test) }).await.unwrap();
+        written.unwrap();
+        assert_eq!(place.value("m").await, "1");
+    }
+}
+
+#[tokio::test]
+async fn a_watch_ends_upstream_when_its_client_leaves() {
+    let place = Place::new("leaves", vec![]).await;
+    let templates: Api<PodTemplate> = Api::namespaced(place.behind.clone(), "leaves");
+    // Nobody else watches these.
+    let watched = || {
+        let asked = plane().kubectl().args(["get", "--raw", "/metrics"]).output().unwrap();
+        let text = String::from_utf8(asked.stdout).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with("apiserver_longrunning_requests{"));
+        lines
+            .filter(|line| line.contains("\"podtemplates\"") && line.contains("\"WATCH\""))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum::<f64>()
+    };
+    let events = templates.watch(&WatchParams::default(), "0").await.unwrap().boxed();
+    until("it is watched", async || watched() == 1.0).await;
+    drop(events);
+    until("nobody watches", async || watched() == 0.0).await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use devenv::audit::{Entry as AuditEntry, Mark as AuditMark};
+use fault_proxy::{FaultRule, Proxy};
 use jumpcloud_operator::api::user_batch::{JumpCloudUserBatch, JumpCloudUserBatchStatus};
 use jumpcloud_sim::{DEFAULT_KEY, Settings, Sim};
 use kube::api::Api;
@@ -70,6 +71,23 @@ impl World {
     /// Starts one of several operators for this namespace.
     pub fn replica(&self, replica: &str, flags: &[(&str, &str)]) -> Operator {
         Operator::start(&self.namespace, replica, self.sim.url(), flags)
+    }
+
+    /// Puts a proxy in front of the API server that makes requests of this namespace's operator go wrong.
+    pub fn proxy(&self, rules: Vec<FaultRule>) -> Proxy {
+        let account = plane().service_account_kubeconfig(&self.namespace, "jumpcloud-operator");
+        Proxy::start(&account.expect("a token"), rules).expect("the proxy starts")
+    }
+
+    /// Starts an operator for this namespace that reaches the API server by way of that proxy.
+    pub fn operator_behind(&self, proxy: &Proxy, flags: &[(&str, &str)]) -> Operator {
+        self.replica_behind(proxy, "a", flags)
+    }
+
+    /// Starts one of several such operators; each may have a proxy of its own.
+    pub fn replica_behind(&self, proxy: &Proxy, replica: &str, flags: &[(&str, &str)]) -> Operator {
+        let kubeconfig = proxy.kubeconfig().to_owned();
+        Operator::start_as(kubeconfig, &self.namespace, replica, self.sim.url(), flags)
     }
 
     /// Applies a batch.

@@ -67,7 +67,7 @@ fn every_object_is_read() {
         .prop_map(|(spec, status)| json!({"spec": spec, "status": status}));
     let changed = (select(sound()), mutations(8)).prop_map(|(sound, changes)| mutated(sound, &changes));
     let parts = prop_oneof![some, changed.prop_filter("an object", Value::is_object)];
-    check(file!(), 400, &parts, |parts| {
+    check(file!(), 250, &parts, |parts| {
         // What is too deep is refused by whoever reads JSON, before any type of ours.
         let text = serde_json::to_vec(&whole(parts)).unwrap();
         if serde_json::from_slice::<Value>(&text).is_err() {

@@ -95,7 +95,7 @@ fn honest_passes_end_and_say_nothing_private() {
 #[test]
 fn a_forged_status_sends_nothing_that_an_empty_one_would_not() {
     let case = (spec(), history(), any::<bool>(), vec(any::<u8>(), 0..8));
-    check(file!(), 400, &case, |(spec, (passes, luck, changes), all_there, later)| {
+    check(file!(), 250, &case, |(spec, (passes, luck, changes), all_there, later)| {
         let Some(status) = forged(&honest(&spec, passes, &luck)?, &changes) else { return Ok(()) };
         let live = if all_there { Live::Equal } else { Live::Nobody };
         let may = deeds(&mut World::new(&spec, live, &[]))?;
@@ -121,7 +121,7 @@ fn requests() -> BoxedStrategy<Vec<Forged>> {
 #[test]
 fn forged_requests_send_nobody_twice() {
     let case = (spec(), requests(), any::<bool>(), vec(any::<u8>(), 0..8));
-    check(file!(), 300, &case, |(spec, requests, all_there, luck)| {
+    check(file!(), 200, &case, |(spec, requests, all_there, luck)| {
         let live = if all_there { Live::Equal } else { Live::Nobody };
         let may = deeds(&mut World::new(&spec, live, &[]))?;
         let mut world = World::new(&spec, live, &luck);
@@ -170,7 +170,7 @@ fn who_is_protected_is_safe_from_a_forged_inventory() {
 #[test]
 fn what_forbids_to_send_forbids_it_whatever_status_says() {
     let case = (spec(), history(), any::<bool>(), select(Forbids::ALL.as_slice()));
-    check(file!(), 250, &case, |(spec, (passes, luck, changes), all_there, forbids)| {
+    check(file!(), 150, &case, |(spec, (passes, luck, changes), all_there, forbids)| {
         let Some(mut status) = forged(&honest(&spec, passes, &luck)?, &changes) else { return Ok(()) };
         if forbids == Forbids::Organisation {
             status.organization_id = Some("org".to_owned());

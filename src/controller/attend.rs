@@ -13,8 +13,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Action, Config, applier, trigger_self, trigger_with};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store, reflector};
-use kube::runtime::utils::StreamBackoff;
-use kube::runtime::watcher::{self, DefaultBackoff, watcher};
+use kube::runtime::watcher::{self, watcher};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -90,11 +89,13 @@ pub async fn run<K: Attended>(
     let token = context.shutdown.token();
     let Watch { writer, store, objects, selected, mut wakes } = watch;
     let mut intake = Intake::new(listener);
-    let events = watcher(objects, selected).map_ok(move |event| intake.take_in(event));
+    // Each watch has a pause of its own: one that fails does not slow the others, or the wakes.
+    let events = watcher(objects, selected).default_backoff().map_ok(move |event| intake.take_in(event));
     let own = trigger_self(reflector(writer, events).applied_objects(), ());
     let heads = store.clone();
     let mut news = News::default();
     let changed = watcher(connections, watcher::Config::default())
+        .default_backoff()
         .try_filter(move |event| std::future::ready(news.is_news(event)))
         .touched_objects();
     let dependent = trigger_with(changed, move |connection| dependents(&heads, &connection));
@@ -106,8 +107,7 @@ pub async fn run<K: Attended>(
         on_error::<K>,
         Arc::clone(&context),
         store,
-        StreamBackoff::new(triggers, DefaultBackoff::default())
-            .take_until(async move { token.cancelled().await }),
+        triggers.take_until(async move { token.cancelled().await }),
         Config::default().concurrency(concurrency),
     )
     .for_each(|result| {

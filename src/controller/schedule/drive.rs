@@ -199,7 +199,7 @@ impl<'a> Pass<'a> {
             }
             Read::Events(wanted) => {
                 let listing::Around { rows, whole, covered } = listing::around(client, wanted).await?;
-                self.facts.listed(wanted.time, rows, whole, covered, clock::now());
+                self.facts.listed(wanted, rows, whole, covered, clock::now());
             }
             Read::Job { job_id, rows } => {
                 let answer = job(client, job_id, *rows).await?;

@@ -269,9 +269,11 @@ fn verdict(
         return Verdict::Shared;
     };
     let users: BTreeSet<String> = rows.iter().map(|row| row.id.clone()).collect();
-    // Users of a request of ours share an id among themselves; of others' requests only a whole listing tells.
+    // Who shares an id is told by a whole listing. Where none can be had, users of a request of ours share its id among
+    // themselves; of others' requests nobody can tell.
     let all_created = rows.iter().all(|row| row.origin == origin::CREATED);
-    let proves = |look: &&EventsLook| look.whole || users.iter().all(|user| look.knows(user));
+    let proves =
+        |look: &&EventsLook| look.whole || (look.thorough && users.iter().all(|user| look.knows(user)));
     let Some(look) = facts.events.get(&change.time).filter(proves) else {
         let users = users.into_iter().collect();
         return Verdict::Look(EventsWanted { time: change.time, state: change.state, users, whole: true });

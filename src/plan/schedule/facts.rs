@@ -155,6 +155,8 @@ pub struct EventsLook {
     pub order: u64,
     /// Whether every event around the instant is here, whoever's it is.
     pub whole: bool,
+    /// Whether every event was asked for: when not all are here, they could not be had.
+    pub thorough: bool,
     /// Users of whom every event that was asked about is here, when not all are.
     pub covered: BTreeSet<String>,
     /// The events.
@@ -316,20 +318,21 @@ impl Facts {
         self.users.extend(found.into_iter().map(|(key, found)| (key, Look { at, order, found })));
     }
 
-    /// Takes in the events around an instant. An answer about some users is added to what is known of others.
+    /// Takes in the events that were `wanted`. An answer about some users is added to what is known of others.
     pub fn listed(
         &mut self,
-        time: Timestamp,
+        wanted: &EventsWanted,
         rows: Vec<Listed>,
         whole: bool,
         covered: BTreeSet<String>,
         at: Timestamp,
     ) {
         let order = self.next();
-        let look = EventsLook { at, order, whole, covered, rows };
+        let look = EventsLook { at, order, whole, thorough: wanted.whole, covered, rows };
         self.notes.listed = Some(at);
-        match self.events.get_mut(&time) {
+        match self.events.get_mut(&wanted.time) {
             Some(known) if !whole && !known.whole => {
+                known.thorough |= look.thorough;
                 known.covered.extend(look.covered);
                 for row in look.rows {
                     if !known.rows.contains(&row) {
@@ -338,7 +341,7 @@ impl Facts {
                 }
                 // The older of the two counts.
             }
-            _ => drop(self.events.insert(time, look)),
+            _ => drop(self.events.insert(wanted.time, look)),
         }
     }
 

@@ -47,8 +47,6 @@ pub struct World {
     pub resolve: Option<String>,
     pub forbids: Option<Forbids>,
     pub finalizer: bool,
-    /// Every listing shows everything.
-    pub whole: bool,
     pub now: Timestamp,
     /// Begins the nonces of this world, which no other one has.
     pub era: &'static str,
@@ -106,7 +104,6 @@ impl World {
             resolve: None,
             forbids: None,
             finalizer: false,
-            whole: false,
             now,
             era: "later",
             desired,
@@ -336,11 +333,11 @@ impl World {
                     event.time.is_some_and(|time| time.duration_since(wanted.time).as_secs().abs() < 60)
                 };
                 let rows: Vec<Listed> = self.events.iter().filter(near).cloned().collect();
-                let whole = wanted.whole || self.whole || self.draw() % 4 != 3;
+                let whole = wanted.whole || self.draw() % 4 != 3;
                 let rows: Vec<Listed> =
                     rows.into_iter().filter(|row| whole || wanted.users.contains(&row.user_id)).collect();
                 listed.extend(rows.iter().cloned());
-                facts.listed(wanted.time, rows, whole, wanted.users.into_iter().collect(), self.now);
+                facts.listed(&wanted, rows, whole, wanted.users.iter().cloned().collect(), self.now);
             }
             Read::Batch(_) => {
                 let luck = self.draw();

@@ -59,7 +59,7 @@ impl World {
                     mutant.lists(&pass.object.status, &mut rows);
                 }
                 let covered: BTreeSet<String> = wanted.users.iter().cloned().collect();
-                pass.facts.listed(wanted.time, rows, whole, covered, now);
+                pass.facts.listed(wanted, rows, whole, covered, now);
                 memory.listed = pass.facts.notes.listed;
             }
             (Read::Job { job_id, rows }, Reply::Job(answer)) => {

@@ -210,7 +210,7 @@ impl World {
                     away.abs() < 60
                 };
                 let rows = self.events.iter().filter(around).cloned().collect();
-                facts.listed(wanted.time, rows, true, BTreeSet::new(), self.now);
+                facts.listed(&wanted, rows, true, BTreeSet::new(), self.now);
             }
             Read::Batch(_) | Read::Job { .. } => panic!("not in these tests: {read:?}"),
         }

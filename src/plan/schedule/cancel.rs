@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::change::{Change, kept_time, whole_minute};
 use super::facts::{Call, Claims, EventsLook, EventsWanted, Facts, Listed};
 use super::pass::{AGAIN, Pass, Work};
-use crate::api::schedule_status::{EventEntry, ScheduledUserStateStatus, origin, result};
+use crate::api::schedule_status::{EventEntry, ScheduledUser, ScheduledUserStateStatus, origin, result};
 use crate::api::scheduled_user_state::DeletionPolicy;
 use crate::plan::facts::Repaired;
 use crate::plan::policy::after;
@@ -192,6 +192,10 @@ impl Pass<'_> {
         };
         let (pending, failed) = (having(result::PENDING), having(result::FAILED));
         let deleting = self.schedule.deleting;
+        // While it is not known who a declared user is, an event of nobody known may be its own.
+        let nameless = |user: &ScheduledUser| user.id.is_none() && user.result == result::PENDING;
+        let unresolved = self.status.users.iter().any(nameless);
+        let named: BTreeSet<String> = self.status.users.iter().filter_map(|user| user.id.clone()).collect();
         let does_the_same = |id: &str, status: &ScheduledUserStateStatus| {
             let mut events = status.events.iter().filter(|entry| entry.id == id);
             events.any(|entry| Change::of(entry, status) == Change::scheduled(status))
@@ -203,7 +207,7 @@ impl Pass<'_> {
                 || rivals.get(id).is_some_and(|rival| rival.older && rival.holds);
             if replaced {
                 Left::Well
-            } else if pending.contains(id) {
+            } else if pending.contains(id) || (unresolved && !named.contains(id)) {
                 Left::Waiting
             } else if failed.contains(id) && does_the_same(id, status) {
                 Left::Bereft

@@ -200,11 +200,11 @@ impl Pass<'_> {
             let mut events = status.events.iter().filter(|entry| entry.id == id);
             events.any(|entry| Change::of(entry, status) == Change::scheduled(status))
         };
-        let rivals = &self.facts.claims.rivals;
+        let claims = &self.facts.claims;
         let left = |id: &str, status: &ScheduledUserStateStatus| {
             let replaced = deleting
                 || status.events.iter().any(|entry| entry.superseded.is_none() && entry.id == id)
-                || rivals.get(id).is_some_and(|rival| rival.older && rival.holds);
+                || claims.is_served(id);
             if replaced {
                 Left::Well
             } else if pending.contains(id) || (unresolved && !named.contains(id)) {

@@ -244,6 +244,12 @@ impl Claims {
     pub fn gives_way(&self, user: &str) -> bool {
         self.rivals.get(user).is_some_and(|rival| rival.older)
     }
+
+    /// Whether an older object has an event for the same change of the user.
+    #[must_use]
+    pub fn is_served(&self, user: &str) -> bool {
+        self.rivals.get(user).is_some_and(|rival| rival.older && rival.holds)
+    }
 }
 
 /// Another object that schedules the same change of a user.

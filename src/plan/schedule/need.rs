@@ -10,6 +10,7 @@ use super::draft;
 use super::facts::{Call, EventsLook, Facts, Key, Listed, Person};
 use super::lines::Line;
 use super::messages;
+use super::pass::AGAIN;
 use crate::api::schedule_status::{EventEntry, ScheduledUserStateStatus, origin, reason, result};
 use crate::api::scheduled_user_state::MissedPolicy;
 use crate::plan::facts::Repaired;
@@ -17,9 +18,6 @@ use crate::plan::policy::{after, before};
 use crate::plan::submission::CLOCK_SKEW;
 use crate::users::clean;
 use crate::users::protected::is_protected;
-
-/// How soon a call that did not come to pass is made again.
-pub const CALL_AGAIN: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// What a user needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -254,7 +252,7 @@ impl Circumstances<'_> {
                 line.set(result::FAILED, Some(reason::REJECTED), Some(clean::message(message, None)));
                 Need::Nothing
             }
-            Some(Repaired::NotNow | Repaired::Unknown) => Need::Wait(Some(after(self.now, CALL_AGAIN))),
+            Some(Repaired::NotNow | Repaired::Unknown) => Need::Wait(Some(after(self.now, AGAIN))),
         }
     }
 
@@ -349,11 +347,6 @@ impl Circumstances<'_> {
         look.rows.iter().any(|row| row.user_id == entry.id && row.job_id == entry.scheduled_job_id)
     }
 
-    /// Whether an older object has an event for this change of the user.
-    fn gives_way(&self, id: &str) -> bool {
-        self.facts.claims.rivals.get(id).is_some_and(|rival| rival.older && rival.holds)
-    }
-
     /// Whether events that were to be cancelled may stay as they are: nobody of them is to lose it, and
     /// nobody has another one.
     fn may_stay(&self, job_id: &str) -> bool {
@@ -363,7 +356,7 @@ impl Circumstances<'_> {
                 && Change::of(entry, self.status) == Some(self.change)
                 && self.wanted.contains(&entry.id)
                 && self.current(&entry.id).is_none()
-                && !self.gives_way(&entry.id)
+                && !self.facts.claims.is_served(&entry.id)
         })
     }
 }

@@ -36,6 +36,11 @@ build: ## Build the operator, the simulator and the development environment
 test: build controlplane ## Run every test but the long fault runs
 	$(CARGO) test --locked --workspace
 
+.PHONY: test-faults
+test-faults: build controlplane ## Run the long fault runs as well (under 60 minutes)
+	FAULT_RUNS=full $(CARGO) test --locked --test histories
+	FAULT_RUNS=full $(CARGO) test --locked --test it -- faults::
+
 .PHONY: controlplane
 controlplane: build ## Build etcd and Kubernetes for the tests (about 6 minutes, once)
 	$(BUILT)/devenv build

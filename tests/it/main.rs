@@ -26,6 +26,8 @@ mod failures;
 #[cfg(test)]
 mod fair;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod lease;

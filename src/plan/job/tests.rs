@@ -1,6 +1,6 @@
 use super::*;
 use crate::plan::applied::{Applied, How};
-use crate::plan::facts::{Facts, Live};
+use crate::plan::facts::{Facts, Live, Polled};
 use crate::plan::fixtures::{accepted, at, email, live, look, next, row};
 use crate::plan::submission::Settled;
 
@@ -97,4 +97,78 @@ fn rows_that_name_addresses_count_although_the_spec_has_others_by_now() {
         panic!("not created")
     };
     assert_eq!(applied.how, How::Part, "the row is not declared as it was sent");
+}
+
+/// The same, when polls have shown no row in progress since then.
+fn after_quiet(names: &[&str], rows: Vec<Row>, found: &[Live], since: Timestamp, now: Timestamp) -> Next {
+    let mut facts = Facts::default();
+    facts.notes.polls.insert("j".to_owned(), Polled { at: since, quiet_since: Some(since) });
+    facts.polled("j", Some(rows), names.len(), now);
+    facts.notes.polls.insert("j".to_owned(), Polled { at: now, quiet_since: Some(since) });
+    look(&mut facts, names, found, now);
+    next(&accepted(names), &facts, now)
+}
+
+#[test]
+fn a_word_without_a_message_waits_a_minute_and_then_the_user_is_looked_up() {
+    let odd = || vec![row("ada", Word::Other, "")];
+    assert!(matches!(after_quiet(&["ada"], odd(), &[], at(10), at(69)), Next::Wait(_)));
+    assert_eq!(fates(after_quiet(&["ada"], odd(), &[live("ada")], at(10), at(70))), [created("ada", true)]);
+    let absent = fates(after_quiet(&["ada"], odd(), &[], at(10), at(70)));
+    assert!(
+        matches!(absent[..], [Fate::Failed { reason: reason::NOT_CREATED, may_pass: true, .. }]),
+        "{absent:?}"
+    );
+}
+
+#[test]
+fn rows_that_never_come_are_looked_up_instead_of_waited_for() {
+    let some = || vec![row("ada", Word::Finished, "")];
+    let names = ["ada", "bob"];
+    assert!(matches!(after(&names, some(), &[live("ada"), live("bob")], at(60)), Next::Wait(_)));
+    let settled = fates(after_quiet(&names, some(), &[live("ada"), live("bob")], at(10), at(70)));
+    assert_eq!(settled, [created("ada", false), created("bob", true)]);
+}
+
+#[test]
+fn a_job_that_is_not_known_any_more_leads_to_a_look_and_to_no_request() {
+    let mut facts = Facts::default();
+    facts.polled("j", None, 1, at(400));
+    let Next::Read(Read::Users(_)) = next(&accepted(&["ada"]), &facts, at(400)) else { panic!("no look") };
+    look(&mut facts, &["ada"], &[live("ada")], at(400));
+    assert_eq!(fates(next(&accepted(&["ada"]), &facts, at(400))), [created("ada", true)]);
+}
+
+#[test]
+fn a_finished_row_whose_user_does_not_show_waits_for_the_end_of_the_job() {
+    let finished = || vec![row("ada", Word::Finished, "")];
+    assert!(matches!(after(&["ada"], finished(), &[], at(3600)), Next::Wait(_)));
+    let ended = fates(after(&["ada"], finished(), &[], at(3601)));
+    assert!(matches!(ended[..], [Fate::Failed { reason: reason::NOT_CREATED, .. }]), "{ended:?}");
+}
+
+#[test]
+fn a_job_ends_by_its_time_limit_with_a_look_that_says_who_exists() {
+    let pending = || vec![row("ada", Word::Pending, ""), row("bob", Word::Pending, "")];
+    let names = ["ada", "bob"];
+    assert!(matches!(after(&names, pending(), &[live("ada")], at(3600)), Next::Wait(_)));
+    let ended = fates(after(&names, pending(), &[live("ada")], at(3601)));
+    assert_eq!(ended[0], created("ada", true));
+    assert!(
+        matches!(ended[1], Fate::Failed { reason: reason::JOB_TIMED_OUT, may_appear: true, .. }),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn rows_of_strangers_and_rows_that_repeat_settle_nobody_else() {
+    let rows = || {
+        vec![
+            row("eve", Word::Finished, ""),
+            row("ada", Word::Other, "email is invalid"),
+            row("ada", Word::Pending, ""),
+        ]
+    };
+    let waits = after(&["ada", "bob"], rows(), &[], at(60));
+    assert!(matches!(waits, Next::Wait(_)), "{waits:?}");
 }

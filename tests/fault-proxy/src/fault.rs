@@ -9,6 +9,10 @@ pub enum Fault {
     AsIs,
     /// The connection is closed without a byte.
     Close,
+    /// The connection is reset.
+    Reset,
+    /// It is a list, and the oldest reply to the same request is sent again. The first is sent as it is.
+    Stale,
     /// Another one is sent.
     Status {
         /// Its code.
@@ -27,6 +31,8 @@ pub enum Fault {
 pub enum EventFault {
     /// It is kept for so long, and so is all that follows.
     Delay(Duration),
+    /// It is kept for so long, and so is all that follows; then of each object only the last comes.
+    Merge(Duration),
     /// It comes twice.
     Repeat,
     /// It does not come; those after it do.
@@ -45,6 +51,8 @@ impl Fault {
         match self {
             Self::AsIs => "as is".to_owned(),
             Self::Close => "closed".to_owned(),
+            Self::Reset => "reset".to_owned(),
+            Self::Stale => "stale".to_owned(),
             Self::Status { code, .. } => format!("status {code}"),
             Self::Silence => "silence".to_owned(),
             Self::Event(fault) => fault.label().to_owned(),
@@ -56,6 +64,7 @@ impl EventFault {
     fn label(self) -> &'static str {
         match self {
             Self::Delay(_) => "event delayed",
+            Self::Merge(_) => "events merged",
             Self::Repeat => "event repeated",
             Self::Drop => "event dropped",
             Self::Cut => "watch cut",

@@ -32,6 +32,7 @@ mod serve;
 mod status;
 mod target;
 mod watch;
+mod wire;
 
 pub use error::{Error, Result};
 pub use fault::{EventFault, Fault};

@@ -66,6 +66,7 @@ impl Proxy {
             server: upstream.server.trim_end_matches('/').to_owned(),
             book: Mutex::new(Book::new(rules, seed)),
             log: Mutex::new(Log::default()),
+            lists: Mutex::default(),
             down: AtomicBool::new(false),
             orders: broadcast::channel(ORDERS).0,
             releases: watch::Sender::new(()),

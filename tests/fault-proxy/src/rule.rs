@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::fault::{EventFault, Fault};
-use crate::target::Which;
+use crate::target::{Verb, Which};
 
 /// Where a request is kept until [`crate::Proxy::release`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,18 @@ impl FaultRule {
     #[must_use]
     pub fn drop_reply() -> Self {
         Self::new(true, Fault::Close)
+    }
+
+    /// Resets the connection; the API server hears of nothing unless [`FaultRule::acting`] is said.
+    #[must_use]
+    pub fn reset() -> Self {
+        Self::new(false, Fault::Reset)
+    }
+
+    /// Answers a list as the same request was answered first, however much has happened since.
+    #[must_use]
+    pub fn stale() -> Self {
+        Self::new(true, Fault::Stale).of(Which::verb(Verb::List))
     }
 
     /// Answers with that code; the API server hears of nothing unless [`FaultRule::acting`] is said.

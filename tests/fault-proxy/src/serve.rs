@@ -1,5 +1,6 @@
 //! The way of a request from the client to the API server and back.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -24,6 +25,7 @@ use crate::rule::{FaultRule, Held};
 use crate::status;
 use crate::target::{Target, Verb};
 use crate::watch::{self, Order};
+use crate::wire::{ResetFlag, Wire};
 
 /// No body above this is read; kube-apiserver takes 3 MB.
 const READ_LIMIT: usize = 16 * 1024 * 1024;
@@ -44,6 +46,8 @@ pub(crate) struct Common {
     pub(crate) server: String,
     pub(crate) book: Mutex<Book>,
     pub(crate) log: Mutex<Log>,
+    /// The first reply to each list, by its address.
+    pub(crate) lists: Mutex<HashMap<String, (http::response::Parts, Bytes)>>,
     /// Whether the API server is to look as if it were gone.
     pub(crate) down: AtomicBool,
     pub(crate) orders: broadcast::Sender<Order>,
@@ -72,13 +76,18 @@ pub(crate) async fn listen(listener: TcpListener, tls: TlsAcceptor, shared: Shar
 
 async fn connection(stream: TcpStream, tls: TlsAcceptor, shared: Shared) {
     drop(stream.set_nodelay(true));
-    let Ok(stream) = tls.accept(stream).await else { return };
-    let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
+    let reset = ResetFlag::default();
+    let Ok(stream) = tls.accept(Wire::new(stream, reset.clone())).await else { return };
+    let service = service_fn(move |request| answer(request, Arc::clone(&shared), reset.clone()));
     // Every error is either a fault that was asked for or a client that left.
     drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
 }
 
-async fn answer(request: Request<Incoming>, shared: Shared) -> Result<Response<Body>, Closed> {
+async fn answer(
+    request: Request<Incoming>,
+    shared: Shared,
+    reset: ResetFlag,
+) -> Result<Response<Body>, Closed> {
     if shared.down.load(Ordering::Acquire) {
         return Err(Closed);
     }
@@ -87,17 +96,25 @@ async fn answer(request: Request<Incoming>, shared: Shared) -> Result<Response<B
     // On a task of its own, so that a client that leaves does not undo what it asked for.
     let carried = tokio::spawn(carry_out(head, body, shared)).await;
     match carried.map_err(|_| Closed)?? {
-        Some(response) => Ok(response),
-        None => std::future::pending().await,
+        Sent::Response(response) => Ok(*response),
+        Sent::Reset => {
+            reset.raise();
+            Err(Closed)
+        }
+        Sent::Never => std::future::pending().await,
     }
 }
 
-/// Does what the rules say with one request. `None`: it is never answered.
-async fn carry_out(
-    head: http::request::Parts,
-    body: Bytes,
-    shared: Shared,
-) -> Result<Option<Response<Body>>, Closed> {
+/// What the client gets.
+enum Sent {
+    Response(Box<Response<Body>>),
+    Reset,
+    /// Nothing, and the connection stays open.
+    Never,
+}
+
+/// Does what the rules say with one request.
+async fn carry_out(head: http::request::Parts, body: Bytes, shared: Shared) -> Result<Sent, Closed> {
     let target = Target::of(&head.method, &head.uri);
     let rule = lock(&shared.book).choose(About::Request, &target, &body, Instant::now());
     // From here on: what is in the log and held can be released.
@@ -115,21 +132,44 @@ async fn carry_out(
     if rule.held == Some(Held::After) {
         drop(release.changed().await);
     }
+    let reply = match reply {
+        Some(reply) if target.verb == Verb::List => Some(remembered(&head, reply, &rule, &shared).await?),
+        reply => reply,
+    };
     let response = match rule.fault {
         Fault::Close => return Err(Closed),
+        Fault::Reset => return Ok(Sent::Reset),
         Fault::Silence => match reply {
             Some(reply) if target.verb == Verb::Watch => Some(passed_on(reply, target, &shared, true).await?),
             _ => None,
         },
         Fault::Status { code, retry_after } => Some(told(code, retry_after)),
-        Fault::AsIs | Fault::Event(_) => match reply {
+        Fault::AsIs | Fault::Stale | Fault::Event(_) => match reply {
             Some(reply) => Some(passed_on(reply, target, &shared, false).await?),
             None => return Err(Closed),
         },
     };
     let sent = response.as_ref().map(|response| response.status().as_u16());
     lock(&shared.log).complete(seq, |entry| entry.sent = sent);
-    Ok(response)
+    Ok(response.map_or(Sent::Never, |response| Sent::Response(Box::new(response))))
+}
+
+/// Keeps the first reply to each list; gives that one back in place of `reply` when the rule says so.
+async fn remembered(
+    head: &http::request::Parts,
+    reply: http::Response<reqwest::Body>,
+    rule: &FaultRule,
+    shared: &Shared,
+) -> Result<http::Response<reqwest::Body>, Closed> {
+    let (parts, body) = reply.into_parts();
+    let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
+    if parts.status != StatusCode::OK {
+        return Ok(http::Response::from_parts(parts, body.into()));
+    }
+    let mut lists = lock(&shared.lists);
+    let first = lists.entry(head.uri.to_string()).or_insert_with(|| (parts.clone(), body.clone()));
+    let (parts, body) = if rule.fault == Fault::Stale { first.clone() } else { (parts, body) };
+    Ok(http::Response::from_parts(parts, body.into()))
 }
 
 /// Sends the request to the API server and waits for the head of its reply.

@@ -31,6 +31,14 @@ struct Line {
     target: Target,
     shared: Shared,
     to: mpsc::Sender<Result<Frame<Bytes>, Closed>>,
+    kept: Option<Kept>,
+}
+
+/// Events that are kept back, to be merged.
+struct Kept {
+    until: Instant,
+    /// Each with the object that it is about; none for a bookmark.
+    lines: Vec<(Option<Target>, Bytes)>,
 }
 
 /// Why no more is to be read from the API server.
@@ -45,13 +53,13 @@ enum End {
 pub(crate) fn body(target: Target, shared: Shared, upstream: reqwest::Body, is_silent: bool) -> Body {
     let (to, mut from) = mpsc::channel(1);
     let orders = shared.orders.subscribe();
-    let line = Line { target, shared, to };
+    let line = Line { target, shared, to, kept: None };
     tokio::spawn(line.run(upstream, orders, is_silent));
     StreamBody::new(stream::poll_fn(move |task| from.poll_recv(task))).boxed_unsync()
 }
 
 impl Line {
-    async fn run(self, upstream: reqwest::Body, mut orders: broadcast::Receiver<Order>, is_silent: bool) {
+    async fn run(mut self, upstream: reqwest::Body, mut orders: broadcast::Receiver<Order>, is_silent: bool) {
         let end = if is_silent { End::Frozen } else { self.pass_on(upstream, &mut orders).await };
         match end {
             End::InOrder => {}
@@ -74,12 +82,16 @@ impl Line {
         drop(self.to.send(Err(Closed)).await);
     }
 
-    async fn pass_on(&self, upstream: reqwest::Body, orders: &mut broadcast::Receiver<Order>) -> End {
+    async fn pass_on(&mut self, upstream: reqwest::Body, orders: &mut broadcast::Receiver<Order>) -> End {
         let mut upstream = pin!(upstream);
         let mut read = BytesMut::new();
         loop {
+            let until = self.kept.as_ref().map(|kept| kept.until);
             tokio::select! {
                 () = self.to.closed() => return End::InOrder,
+                () = time_of(until) => if let Some(end) = self.send_kept().await {
+                    return end;
+                },
                 order = orders.recv() => match order {
                     Ok(order) => if let Some(end) = self.obey(&order) {
                         return end;
@@ -116,9 +128,21 @@ impl Line {
     }
 
     /// Passes one event on, as the rules say; gives the end of the watch if it is one.
-    async fn event(&self, line: Bytes) -> Option<End> {
-        match self.fault(&line) {
+    async fn event(&mut self, line: Bytes) -> Option<End> {
+        let object = self.object(&line);
+        if let Some(kept) = &mut self.kept {
+            let about = object.map(|(target, _)| target);
+            kept.lines.retain(|(earlier, _)| about.is_none() || *earlier != about);
+            kept.lines.push((about, line));
+            return None;
+        }
+        match self.fault(object.clone(), &line) {
             None => self.send(line).await,
+            Some(EventFault::Merge(time)) => {
+                let lines = vec![(object.map(|(target, _)| target), line)];
+                self.kept = Some(Kept { until: Instant::now() + time, lines });
+                None
+            }
             Some(EventFault::Delay(time)) => {
                 tokio::time::sleep(time).await;
                 self.send(line).await
@@ -138,11 +162,22 @@ impl Line {
         }
     }
 
+    /// What was kept back comes, of each object the last.
+    async fn send_kept(&mut self) -> Option<End> {
+        for (_, line) in self.kept.take().into_iter().flat_map(|kept| kept.lines) {
+            if let Some(end) = self.send(line).await {
+                return Some(end);
+            }
+        }
+        None
+    }
+
     async fn send(&self, line: Bytes) -> Option<End> {
         self.to.send(Ok(Frame::data(line))).await.err().map(|_| End::InOrder)
     }
 
-    fn fault(&self, line: &Bytes) -> Option<EventFault> {
+    /// The object that an event is about, and the event's type; nothing for a bookmark.
+    fn object(&self, line: &Bytes) -> Option<(Target, String)> {
         let event: Value = serde_json::from_slice(line).ok()?;
         let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
         if !matches!(kind, "ADDED" | "MODIFIED" | "DELETED") {
@@ -153,9 +188,22 @@ impl Line {
             word.and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         let target = Target { namespace: word("namespace"), name: word("name"), ..self.target.clone() };
+        Some((target, kind.to_owned()))
+    }
+
+    fn fault(&self, object: Option<(Target, String)>, line: &Bytes) -> Option<EventFault> {
+        let (target, kind) = object?;
         let rule = lock(&self.shared.book).choose(About::Event, &target, line, Instant::now())?;
         let Fault::Event(fault) = rule.fault else { return None };
-        lock(&self.shared.log).push(target, Some(kind.to_owned()), Some(rule.label()));
+        lock(&self.shared.log).push(target, Some(kind), Some(rule.label()));
         Some(fault)
+    }
+}
+
+/// Waits for that time; for ever without one.
+async fn time_of(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }

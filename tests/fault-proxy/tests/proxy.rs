@@ -222,6 +222,50 @@ async fn what_is_carried_out_happens_whatever_is_answered() {
     assert!(place.faults().iter().all(|entry| entry.upstream == Some(200)));
 }
 
+/// A reset is one on the wire, below TLS; the request is carried out or not, as is said.
+#[tokio::test]
+async fn a_single_request_is_reset() {
+    let place = Place::new("reset", vec![]).await;
+    place.make("m").await;
+    for (rule, value) in [(FaultRule::reset(), "0"), (FaultRule::reset().acting(), "1")] {
+        place.proxy.set_rules(vec![rule.of(Which::writes().named("m")).times(1)]);
+        let written = place.maps.patch("m", &PatchParams::default(), &self::value("1")).await;
+        let error = written.unwrap_err();
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        let mut is_reset = false;
+        while let Some(one) = cause {
+            let io = one.downcast_ref::<std::io::Error>();
+            is_reset |= io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionReset);
+            cause = one.source();
+        }
+        assert!(is_reset, "{error:?}");
+        assert_eq!(place.value("m").await, value);
+    }
+    place.write("m", "2").await.unwrap();
+    let done: Vec<_> = place.faults().into_iter().filter_map(|entry| entry.fault).collect();
+    assert_eq!(done, ["reset", "acts, reset"]);
+}
+
+/// A list of long ago, whose version a watch can go on from.
+#[tokio::test]
+async fn a_list_is_stale() {
+    let place = Place::new("stale", vec![]).await;
+    let names = async || -> Vec<String> {
+        let list = place.maps.list(&ListParams::default()).await.unwrap();
+        list.items.into_iter().filter_map(|map| map.metadata.name).collect()
+    };
+    place.make("a").await;
+    assert_eq!(names().await, ["a"]);
+    place.make("b").await;
+    place.proxy.set_rules(vec![FaultRule::stale().times(1)]);
+    let old = place.maps.list(&ListParams::default()).await.unwrap();
+    assert_eq!(old.items.len(), 1);
+    assert_eq!(names().await, ["a", "b"]);
+    let version = old.metadata.resource_version.unwrap();
+    let watched = place.maps.watch(&WatchParams::default(), &version).await.unwrap();
+    assert_eq!(Events(Box::pin(watched)).next().await, "added b 0");
+}
+
 #[tokio::test]
 async fn silence_and_slowness() {
     let place = Place::new("slow", vec![]).await;
@@ -338,6 +382,26 @@ async fn events_are_repeated_dropped_and_delayed() {
     let done: Vec<_> = place.faults().into_iter().filter_map(|entry| entry.fault).collect();
     assert_eq!(done, ["event repeated", "event dropped", "event delayed"]);
     assert!(place.faults().iter().all(|e| e.target.name == "m" && e.event.as_deref() == Some("MODIFIED")));
+}
+
+#[tokio::test]
+async fn events_are_merged() {
+    let place = Place::new("merged", vec![]).await;
+    place.make("m").await;
+    let mut events = place.watch().await;
+    let m = Which::verb(Verb::Watch).on("configmaps").named("m");
+    place.proxy.set_rules(vec![FaultRule::event(EventFault::Merge(SILENCE * 4)).of(m).times(1)]);
+    for to in ["1", "2", "3"] {
+        place.touch("m", to).await;
+        place.make(&format!("other{to}")).await;
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 4 {
+        seen.push(events.next().await);
+    }
+    assert_eq!(seen, ["added other1 0", "added other2 0", "modified m 3", "added other3 0"]);
+    place.touch("m", "4").await;
+    assert_eq!(events.next().await, "modified m 4");
 }
 
 #[tokio::test]

@@ -198,6 +198,11 @@ impl Sim {
         self.world().faults.push(rule);
     }
 
+    /// Refuses connections for so long, and closes those that are open once what they asked for is answered.
+    pub fn refuse_connections(&self, time: Duration) {
+        self.world().refusal.ask(time);
+    }
+
     /// Changes the settings. Keys, seed, users and `faults` in them have no effect any more.
     pub fn update_settings(&self, change: impl FnOnce(&mut Settings)) {
         let mut world = self.world();
@@ -212,6 +217,16 @@ impl Sim {
         let mut world = self.world();
         world.clock.advance(by);
         world.settle();
+    }
+
+    /// Moves the clock by so many seconds in either direction, as one that runs ahead or behind.
+    pub fn skew(&self, seconds: i64) {
+        let mut world = self.world();
+        world.settle();
+        let to = world.clock.now().checked_add(jiff::SignedDuration::from_secs(seconds));
+        if let Ok(to) = to {
+            world.clock.set(to);
+        }
     }
 
     /// Sets how many simulated seconds pass in a real one; 0 stands still.

@@ -63,6 +63,10 @@ pub struct FaultRule {
     /// What becomes of the reply.
     #[serde(default)]
     pub reply: Reply,
+    /// Once the reply is sent nobody listens for this long, real milliseconds, and connections that are open are
+    /// closed: the request that comes next is refused before its first byte.
+    #[serde(default)]
+    pub then_refuse_ms: u64,
 }
 
 fn always() -> f64 {
@@ -85,7 +89,14 @@ impl FaultRule {
             before_ms: 0,
             after_ms: 0,
             reply,
+            then_refuse_ms: 0,
         }
+    }
+
+    /// Lets the request through, and refuses connections for a while once it is answered.
+    #[must_use]
+    pub fn then_refuse(time: Duration) -> Self {
+        Self { then_refuse_ms: millis(time), ..Self::new(Act::Acts, Reply::AsIs) }
     }
 
     /// Resets the connection before the request is carried out.
@@ -98,6 +109,12 @@ impl FaultRule {
     #[must_use]
     pub fn drop_reply() -> Self {
         Self::new(Act::Acts, Reply::Dropped)
+    }
+
+    /// Carries the request out and resets the connection instead of a reply.
+    #[must_use]
+    pub fn reset_reply() -> Self {
+        Self::new(Act::Acts, Reply::Reset)
     }
 
     /// Answers `status` without carrying the request out.
@@ -174,6 +191,15 @@ impl FaultRule {
         self.route.is_none_or(|wanted| wanted == route)
             && self.path.as_ref().is_none_or(|pattern| pattern.matches(path))
             && self.body.as_ref().is_none_or(|pattern| pattern.matches(body))
+    }
+
+    /// Adds a header to a reply of [`FaultRule::status`].
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if let Reply::Status { headers, .. } = &mut self.reply {
+            headers.insert(name.to_owned(), value.to_owned());
+        }
+        self
     }
 
     /// A short name for the ledger.

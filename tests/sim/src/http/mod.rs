@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod call;
+pub(crate) mod refusal;
 pub(crate) mod reply;
 pub(crate) mod serve;
 mod wire;

@@ -1,5 +1,6 @@
 //! Connections, and the way of a request from its first byte to its reply.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -40,9 +41,20 @@ pub(crate) fn lock(world: &Shared) -> MutexGuard<'_, World> {
 struct Closed;
 
 /// Accepts connections until the task is dropped.
-pub(crate) async fn listen(listener: TcpListener, world: Shared) {
+pub(crate) async fn listen(mut listener: TcpListener, world: Shared) {
+    let refusal = lock(&world).refusal.clone();
+    let mut asked = refusal.asked();
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = asked.wait() => {
+                let Ok(address) = listener.local_addr() else { return };
+                drop(listener);
+                listener = refusal.sit_out(address).await;
+                continue;
+            }
+        };
+        match accepted {
             Ok((stream, _)) if lock(&world).settings.api.down => drop(stream.set_zero_linger()),
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, Arc::clone(&world)))),
             // Out of file descriptors, say: wait for connections to end.
@@ -55,9 +67,18 @@ async fn connection(stream: TcpStream, world: Shared) {
     drop(stream.set_nodelay(true));
     let reset = ResetFlag::default();
     let io = TokioIo::new(Wire::new(stream, reset.clone()));
+    let mut asked = lock(&world).refusal.asked();
     let service = service_fn(move |request| answer(request, Arc::clone(&world), reset.clone()));
+    let mut served = pin!(hyper::server::conn::http1::Builder::new().serve_connection(io, service));
     // Every error is either a fault that was asked for or a client that left.
-    drop(hyper::server::conn::http1::Builder::new().serve_connection(io, service).await);
+    tokio::select! {
+        ended = served.as_mut() => drop(ended),
+        () = asked.wait() => {
+            // What is being answered is answered.
+            served.as_mut().graceful_shutdown();
+            drop(served.await);
+        }
+    }
 }
 
 async fn answer(
@@ -137,6 +158,10 @@ async fn carry_out(call: Call, world: Shared, seq: Arc<AtomicU64>) -> Sent {
         && fault.after_ms > 0
     {
         tokio::time::sleep(Duration::from_millis(fault.after_ms)).await;
+    }
+    if let Some(time) = fault.map(|fault| fault.then_refuse_ms).filter(|time| *time > 0) {
+        let refusal = lock(&world).refusal.clone();
+        refusal.begin(Duration::from_millis(time)).await;
     }
     sent
 }

@@ -25,6 +25,7 @@ pub(crate) use job::{Job, NewRow};
 use crate::clock::{self, Clock};
 use crate::fault::FaultBook;
 use crate::fingerprint::sha256_hex;
+use crate::http::refusal::Refusal;
 use crate::ledger::{Cause, Ledger, UserChange, What};
 use crate::schedules::Schedules;
 use crate::settings::{NewUserState, Settings};
@@ -64,6 +65,8 @@ pub(crate) struct World {
     pub(crate) chance: StdRng,
     /// The instant of the last request to the API.
     pub(crate) last_request: Option<(std::time::Instant, Timestamp)>,
+    /// Whether anybody listens.
+    pub(crate) refusal: Refusal,
     /// By the hash of the key.
     keys: HashMap<String, Holder>,
     accounts: Accounts,
@@ -88,6 +91,7 @@ impl World {
             faults: FaultBook::new(settings.faults.clone()),
             chance: StdRng::seed_from_u64(settings.seed.wrapping_add(1)),
             last_request: None,
+            refusal: Refusal::default(),
             keys: HashMap::new(),
             accounts: Accounts::default(),
             due: BTreeSet::new(),

@@ -35,7 +35,7 @@ async fn connections_are_closed_or_reset_before_or_after_acting() {
     assert!(!lost(FaultRule::new(Act::Refuses, Reply::Dropped)).await);
     assert!(!lost(FaultRule::new(Act::Refuses, Reply::AsIs)).await);
     assert!(lost(FaultRule::drop_reply()).await);
-    assert!(lost(FaultRule::new(Act::Acts, Reply::Reset)).await);
+    assert!(lost(FaultRule::reset_reply()).await);
 }
 
 #[tokio::test]
@@ -64,6 +64,29 @@ async fn a_host_that_is_down_answers_nothing() {
     assert_eq!(api.get(USERS).await.status, 200);
 }
 
+/// The request that a rule names is answered; the one after it finds nobody, on an open connection or a new one.
+#[tokio::test]
+async fn connections_are_refused_for_a_while() {
+    let time = Duration::from_millis(400);
+    let api = with(FaultRule::then_refuse(time).on(Route::UserSearch).times(1)).await;
+    let search = "/api/search/systemusers";
+    for by_rule in [true, false] {
+        assert_eq!(api.get(USERS).await.status, 200);
+        if by_rule {
+            assert_eq!(api.post(search, &json!({})).await.status, 200);
+        } else {
+            api.sim.refuse_connections(time);
+        }
+        let start = instant();
+        until(|| std::net::TcpStream::connect(api.sim.address()).is_err()).await;
+        let error = api.request(Method::GET, USERS).send().await.expect_err("nobody listens");
+        assert!(error.is_connect(), "{error:?}");
+        until(|| std::net::TcpStream::connect(api.sim.address()).is_ok()).await;
+        assert!(start.elapsed() + Duration::from_millis(100) >= time, "{:?}", start.elapsed());
+        assert_eq!(api.get(USERS).await.status, 200);
+    }
+}
+
 #[tokio::test]
 async fn a_status_comes_with_or_without_acting() {
     for (rule, acted) in [(FaultRule::status(503), false), (FaultRule::status(503).acting(), true)] {
@@ -85,6 +108,8 @@ async fn a_status_has_headers_and_a_body() {
         let value = response.headers()["retry-after"].to_str().unwrap();
         assert!(if is_date { value.ends_with(" GMT") } else { value == "30" }, "{value}");
     }
+    let api = with(FaultRule::status(429).header("retry-after", "soon")).await;
+    assert_eq!(api.request(Method::GET, USERS).send().await.unwrap().headers()["retry-after"], "soon");
     let headers = BTreeMap::from([("x-trace".to_owned(), "7".to_owned())]);
     let reply =
         Reply::Status { status: 500, headers, retry_after: None, body: Some(json!("\u{1b}[31mboom")) };

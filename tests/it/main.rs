@@ -14,6 +14,8 @@ mod canary;
 #[cfg(test)]
 mod cel;
 #[cfg(test)]
+mod checked;
+#[cfg(test)]
 mod claims;
 #[cfg(test)]
 mod crash;

@@ -7,6 +7,7 @@ use devenv::port::free_port;
 use devenv::supervised::{Program, Signal, Supervised};
 use serde_json::{Value, json};
 
+use super::invariants::site;
 use super::plane::{apply, plane};
 
 /// A running operator.
@@ -23,6 +24,7 @@ struct Command {
     kubeconfig: PathBuf,
     log: PathBuf,
     replica: String,
+    namespace: String,
 }
 
 /// Flags that make tests quick; a test may replace them.
@@ -81,7 +83,8 @@ impl Operator {
         for (flag, value) in flags {
             arguments.extend([(*flag).to_owned(), (*value).to_owned()]);
         }
-        Self::of(Command { arguments, kubeconfig, log, replica: replica.to_owned() })
+        let (replica, namespace) = (replica.to_owned(), namespace.to_owned());
+        Self::of(Command { arguments, kubeconfig, log, replica, namespace })
     }
 
     fn of(command: Command) -> Self {
@@ -95,6 +98,9 @@ impl Operator {
             .env("HTTPS_PROXY", "http://127.0.0.1:9")
             .env("HTTP_PROXY", "http://127.0.0.1:9")
             .grace(Duration::from_secs(10));
+        if let Some(site) = site::of(&command.namespace) {
+            site.started(&command.arguments, command.log.clone());
+        }
         Self { process: Supervised::spawn(program).expect("the operator starts"), admin, command }
     }
 
@@ -173,6 +179,8 @@ impl Drop for Operator {
             let from = log.lines().count().saturating_sub(60);
             let tail: Vec<&str> = log.lines().skip(from).collect();
             eprintln!("--- the operator's log ends so ---\n{}", tail.join("\n"));
+        } else if let Some(site) = site::of(&self.command.namespace) {
+            site.ending(self.admin);
         }
     }
 }

@@ -1,5 +1,4 @@
-//! What tests of `ScheduledUserState` need: objects, users, events, counts, and the conditions table, which is
-//! checked for every status that is ever written.
+//! What tests of `ScheduledUserState` need: objects, users, events, counts.
 //!
 //! What was listed when is told from the simulator's ledger, which misses no moment.
 
@@ -15,16 +14,12 @@ use jumpcloud_sim::{DEFAULT_ORGANISATION, Route, Settings, Sim};
 use kube::api::Api;
 use serde_json::{Value, json};
 
-use super::conditions::Checked;
 use super::plane::apply;
 use super::wait::eventually;
 use super::world::{PATIENCE, World};
 
-/// A [`World`] with schedules: every status that any of them ever has is held against the conditions table, and
-/// what is wrong fails the test in the end.
+/// A [`World`] with schedules.
 pub struct Calendar {
-    // Dropped first: it looks once more.
-    _checked: Checked,
     world: World,
 }
 
@@ -44,7 +39,7 @@ impl Calendar {
 
     /// Schedules of that world.
     pub fn of(world: World) -> Self {
-        Self { _checked: Checked::begin(&world), world }
+        Self { world }
     }
 
     /// The world and a running operator for it, its connection Ready.

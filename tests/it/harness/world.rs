@@ -10,6 +10,7 @@ use jumpcloud_sim::{DEFAULT_KEY, Settings, Sim};
 use kube::api::Api;
 use serde_json::Value;
 
+use super::invariants::{History, Rule, Site};
 use super::manifests;
 use super::operator::{Operator, grant};
 use super::plane::{apply, client_of, kubectl, plane};
@@ -26,6 +27,8 @@ pub struct World {
     pub sim: Arc<Sim>,
     /// Whoever may do everything.
     pub client: kube::Client,
+    /// Where what must hold of every run is checked.
+    site: Arc<Site>,
 }
 
 impl World {
@@ -39,22 +42,46 @@ impl World {
 
     /// The same without Secret and connection.
     pub async fn bare(name: &str, settings: Settings) -> Self {
+        let sim = Arc::new(Sim::start(settings).await.expect("the simulator starts"));
+        let site = Site::begin(name, Arc::clone(&sim));
         let created = kubectl(&["create", "namespace", name], "");
         assert!(created.success, "{}", created.text);
         grant(name);
         let client = client_of(plane().admin_kubeconfig()).await;
-        let sim = Sim::start(settings).await.expect("the simulator starts");
-        Self { namespace: name.to_owned(), sim: Arc::new(sim), client }
+        Self { namespace: name.to_owned(), sim, client, site }
     }
 
     /// A namespace called `name` beside this one: the same simulator and key, a Secret and a connection
     /// `default` of its own.
     pub fn beside(&self, name: &str) -> Self {
+        self.site.add(name);
         let created = kubectl(&["create", "namespace", name], "");
         assert!(created.success, "{}", created.text);
         apply(&manifests::secret(name, DEFAULT_KEY).to_string());
         apply(&manifests::connection(name, "default", self.sim.url()).to_string());
-        Self { namespace: name.to_owned(), sim: Arc::clone(&self.sim), client: self.client.clone() }
+        let (sim, site) = (Arc::clone(&self.sim), Arc::clone(&self.site));
+        Self { namespace: name.to_owned(), sim, client: self.client.clone(), site }
+    }
+
+    /// Every version that any object of this world, and of those beside it, ever had.
+    pub fn history(&self) -> History {
+        self.site.history()
+    }
+
+    /// What is wrong by now with what must hold of every run, as text.
+    pub fn violations(&self) -> Vec<String> {
+        self.site.violations()
+    }
+
+    /// Fails when something is wrong. Without it, that is done when the first of the worlds that share a simulator
+    /// goes.
+    pub fn hold(&self) {
+        self.site.hold();
+    }
+
+    /// Excuses this test from one rule, which it breaks on purpose.
+    pub fn may_break(&self, rule: Rule, why: &'static str) {
+        self.site.may_break(rule, why);
     }
 
     /// Starts an operator for this namespace and others; it runs with this one's account.
@@ -173,9 +200,19 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        let _room = Room(self.namespace.clone());
+        self.site.hold();
+    }
+}
+
+/// Removes a namespace when it goes, also when an invariant was broken.
+struct Room(String);
+
+impl Drop for Room {
+    fn drop(&mut self) {
         // Others need the room; nobody waits for it.
-        let namespace = ["delete", "namespace", &self.namespace, "--wait=false"];
+        let namespace = ["delete", "namespace", &self.0, "--wait=false"];
         kubectl(&namespace, "");
-        kubectl(&["delete", "clusterrolebinding", &format!("jumpcloud-operator-{}", self.namespace)], "");
+        kubectl(&["delete", "clusterrolebinding", &format!("jumpcloud-operator-{}", self.0)], "");
     }
 }

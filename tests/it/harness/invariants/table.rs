@@ -1,16 +1,11 @@
-//! The conditions table of the design, held against every status that schedules of a namespace ever have.
+//! The conditions table of the design, held against every status that any object of ours ever has.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::StreamExt;
-use jumpcloud_operator::api::scheduled_user_state::ScheduledUserState;
-use kube::api::{Api, ApiResource, DynamicObject};
-use kube::runtime::watcher;
 use serde_json::Value;
 
-use super::plane::kubectl;
-use super::world::World;
+use super::evidence::Evidence;
+use super::version::{Kind, Version};
 
 const DONE: &[&str] = &["Succeeded", "Scheduled", "Executed"];
 const WORKING: &[&str] = &["Progressing"];
@@ -39,65 +34,25 @@ const STALLED: &[&str] = &[
     "NewerVersion",
 ];
 
-/// Watches the schedules of a namespace. When it goes, it looks at them once more and fails the test if a status
-/// was ever wrong.
-pub struct Checked {
-    namespace: String,
-    wrong: Arc<Mutex<Vec<String>>>,
-    watch: tokio::task::JoinHandle<()>,
+/// Every status that breaks the table. What somebody else wrote is not looked at.
+pub fn check(evidence: &Evidence) -> Vec<String> {
+    let versions = evidence.history.versions.iter().filter(|version| !version.gone && !version.meddled);
+    versions
+        .filter_map(|version| {
+            let why = holds(version).err()?;
+            Some(format!("{}: {why}: {}", version.title(), version.status))
+        })
+        .collect()
 }
 
-impl Checked {
-    /// Begins.
-    pub fn begin(world: &World) -> Self {
-        let kind = ApiResource::erase::<ScheduledUserState>(&());
-        let api: Api<DynamicObject> = Api::namespaced_with(world.client.clone(), &world.namespace, &kind);
-        let wrong = Arc::new(Mutex::new(Vec::new()));
-        let found = Arc::clone(&wrong);
-        let watch = tokio::spawn(async move {
-            let mut events = watcher(api, watcher::Config::default()).boxed();
-            while let Some(event) = events.next().await {
-                if let Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) = event
-                    && let Err(why) = holds(&serde_json::to_value(&object).expect("JSON"))
-                {
-                    found.lock().unwrap_or_else(PoisonError::into_inner).push(why);
-                }
-            }
-        });
-        Self { namespace: world.namespace.clone(), wrong, watch }
-    }
-}
-
-impl Drop for Checked {
-    fn drop(&mut self) {
-        self.watch.abort();
-        let mut wrong = std::mem::take(&mut *self.wrong.lock().unwrap_or_else(PoisonError::into_inner));
-        let last = kubectl(&["get", "scheduleduserstates", "-n", &self.namespace, "-o", "json"], "");
-        let last: Value = serde_json::from_str(&last.text).unwrap_or_default();
-        let items = last["items"].as_array().cloned().unwrap_or_default();
-        wrong.extend(items.iter().filter_map(|object| holds(object).err()));
-        if std::thread::panicking() {
-            wrong.iter().for_each(|why| eprintln!("a status was wrong: {why}"));
-            return;
-        }
-        assert!(wrong.is_empty(), "statuses that break the table:\n{}", wrong.join("\n"));
-    }
-}
-
-/// Whether the status of a schedule keeps to the table.
-pub fn holds(object: &Value) -> Result<(), String> {
-    let status = &object["status"];
-    check(status, object["metadata"]["generation"].as_i64()).map_err(|why| format!("{why}: {status}"))
-}
-
-fn check(status: &Value, generation: Option<i64>) -> Result<(), String> {
-    let text = status.to_string();
-    if text.contains('@') {
+fn holds(version: &Version) -> Result<(), String> {
+    let (status, generation) = (&version.status, version.metadata["generation"].as_i64());
+    // A username may be an address; a schedule's status has no use for one.
+    if version.kind == Kind::Schedule && status.to_string().contains('@') {
         return Err("an e-mail address".to_owned());
     }
     let observed = status["observedGeneration"].as_i64();
-    let empty = Vec::new();
-    let list = status["conditions"].as_array().unwrap_or(&empty);
+    let list = version.list("conditions");
     if list.is_empty() {
         // Before the first pass.
         return if observed == Some(-1) { Ok(()) } else { Err("no conditions".to_owned()) };
@@ -142,32 +97,64 @@ fn check(status: &Value, generation: Option<i64>) -> Result<(), String> {
         return Err(format!("{reason} does not belong to this row"));
     }
     if row == DONE {
-        nothing_is_left(status)?;
+        nothing_is_left(version)?;
     }
-    let known = ["Ready", "Reconciling", "Stalled", "Executed", "Conflicting"];
+    let known: &[&str] = match version.kind {
+        Kind::Connection => &["Ready", "Reconciling", "Stalled"],
+        Kind::Batch => &["Ready", "Reconciling", "Stalled", "Drifted"],
+        Kind::Schedule => &["Ready", "Reconciling", "Stalled", "Executed", "Conflicting"],
+    };
     if let Some(other) = by_type.keys().find(|kind| !known.contains(&kind.as_str())) {
         return Err(format!("nobody knows {other}"));
     }
-    counts(status, by_type.contains_key("Executed"))
+    match version.kind {
+        Kind::Connection => Ok(()),
+        Kind::Batch => counts_of_batch(version),
+        Kind::Schedule => counts(version, by_type.contains_key("Executed")),
+    }
 }
 
 /// Who is done has no request under way, and no event of its own that is still to be cancelled.
-fn nothing_is_left(status: &Value) -> Result<(), String> {
-    let empty = Vec::new();
-    if status["submissions"].as_array().is_some_and(|records| !records.is_empty()) {
+fn nothing_is_left(version: &Version) -> Result<(), String> {
+    if !version.submissions.is_empty() {
         return Err("done while a request is under way".to_owned());
     }
-    let mut events = status["events"].as_array().unwrap_or(&empty).iter();
+    let mut events = version.list("events").iter();
     let is_left = |event: &Value| {
         event["origin"] == "Created" && !event["superseded"].is_null() && event["shared"] != true
     };
     if events.any(is_left) { Err("done while events are to be cancelled".to_owned()) } else { Ok(()) }
 }
 
+/// Every declared user is counted once, and as its line says.
+fn counts_of_batch(version: &Version) -> Result<(), String> {
+    let counts = &version.status["counts"];
+    if counts.is_null() || version.status["usersTruncated"] == true {
+        return Ok(());
+    }
+    let users = version.list("users");
+    let of = |result: &str| users.iter().filter(|user| user["result"] == result).count();
+    for (name, wanted) in [
+        ("desired", users.len()),
+        ("created", of("Created")),
+        ("updated", of("Updated")),
+        ("adopted", of("Adopted")),
+        ("unchanged", of("Unchanged")),
+        ("pending", of("Pending")),
+        ("failed", of("Failed")),
+        ("conflicts", of("Conflict")),
+    ] {
+        let said = counts[name].as_u64().unwrap_or_default();
+        if usize::try_from(said) != Ok(wanted) {
+            return Err(format!("counts.{name} is {said}, users say {wanted}"));
+        }
+    }
+    Ok(())
+}
+
 /// Counts are those of the users, and Executed is said when all are.
-fn counts(status: &Value, executed: bool) -> Result<(), String> {
-    let empty = Vec::new();
-    let users = status["users"].as_array().unwrap_or(&empty);
+fn counts(version: &Version, executed: bool) -> Result<(), String> {
+    let (status, users) = (&version.status, version.list("users"));
     let of = |results: &[&str]| {
         users.iter().filter(|user| results.contains(&user["result"].as_str().unwrap_or_default())).count()
     };
@@ -191,9 +178,16 @@ fn counts(status: &Value, executed: bool) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
+
+    fn holds(object: &Value) -> Result<(), String> {
+        let mut object = object.clone();
+        object["metadata"]["resourceVersion"] = json!("1");
+        super::holds(&Version::of(Kind::Schedule, object, false, Timestamp::UNIX_EPOCH, None))
+    }
 
     fn object(ready: (&str, &str), others: &[(&str, &str, &str)]) -> Value {
         let condition = |kind: &str, status: &str, reason: &str| {

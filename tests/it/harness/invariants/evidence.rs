@@ -1,0 +1,84 @@
+//! What a run left behind.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jumpcloud_sim::Entry;
+use serde_json::Value;
+
+use super::version::History;
+
+/// What a run left behind. The rules look at nothing else.
+#[derive(Debug)]
+pub struct Evidence {
+    /// The objects.
+    pub history: History,
+    /// The simulator's ledger.
+    pub ledger: Vec<Entry>,
+    /// The users that JumpCloud has in the end.
+    pub users: Vec<Value>,
+    /// Every version of every event.
+    pub events: Vec<Arc<Value>>,
+    /// Every value that a Secret ever had, as it is and encoded.
+    pub secrets: BTreeSet<String>,
+    /// Everything that the operators said, by place: logs, metrics.
+    pub said: Vec<(String, String)>,
+    /// What the operators were told.
+    pub flags: Flags,
+    /// When this was collected.
+    pub now: Timestamp,
+}
+
+/// What the operators were told; of several the shortest times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags {
+    /// `--unknown-quarantine`.
+    pub quarantine: Duration,
+    /// `--submit-timeout`.
+    pub submit_timeout: Duration,
+    /// `--poll-min`.
+    pub poll_min: Duration,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self {
+            quarantine: Duration::from_secs(300),
+            submit_timeout: Duration::from_secs(20),
+            poll_min: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Flags {
+    /// Those of a command line.
+    pub fn of(arguments: &[String]) -> Self {
+        let value = |flag: &str, default: Duration| {
+            let at = arguments.iter().rposition(|argument| argument == flag);
+            let text = at.and_then(|at| arguments.get(at + 1));
+            text.map_or(default, |text| period(text))
+        };
+        let default = Self::default();
+        Self {
+            quarantine: value("--unknown-quarantine", default.quarantine),
+            submit_timeout: value("--submit-timeout", default.submit_timeout),
+            poll_min: value("--poll-min", default.poll_min),
+        }
+    }
+
+    /// The shorter times of both.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            quarantine: self.quarantine.min(other.quarantine),
+            submit_timeout: self.submit_timeout.min(other.submit_timeout),
+            poll_min: self.poll_min.min(other.poll_min),
+        }
+    }
+}
+
+fn period(text: &str) -> Duration {
+    let span: jiff::SignedDuration = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+    span.unsigned_abs()
+}

@@ -1,0 +1,56 @@
+//! What must hold of every run against the real API server: I1 to I8 of the document on reliability, and the
+//! conditions table.
+//!
+//! Everything is checked from the simulator's ledger, the audit log and the versions of the objects; never from
+//! what a test or the operator says of itself. A test does nothing for it: it begins with the
+//! [`World`](super::world::World), and is held when that goes, or earlier with
+//! [`World::hold`](super::world::World::hold). A test that forges what a rule rests on says so with
+//! [`World::may_break`](super::world::World::may_break), for that one rule, with the reason.
+
+mod evidence;
+mod excuses;
+#[cfg(test)]
+mod fixtures;
+mod intended;
+mod once;
+mod recorder;
+mod secrecy;
+mod sent;
+pub mod site;
+mod table;
+mod truth;
+mod version;
+
+pub use evidence::Evidence;
+pub use site::Site;
+pub use version::{History, Kind};
+
+/// A rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// I1: no user in two accepted jobs.
+    Once,
+    /// I2: nothing sent without a committed intent.
+    Intended,
+    /// I5: results are true.
+    Truth,
+    /// I7: no secret and no address anywhere.
+    Secrecy,
+    /// The conditions table.
+    Table,
+}
+
+/// All rules, with what checks them.
+const RULES: [(Rule, fn(&Evidence) -> Vec<String>); 5] = [
+    (Rule::Once, once::check),
+    (Rule::Intended, intended::check),
+    (Rule::Truth, truth::check),
+    (Rule::Secrecy, secrecy::check),
+    (Rule::Table, table::check),
+];
+
+/// Everything that is wrong, each with its rule.
+pub fn check(evidence: &Evidence) -> Vec<(Rule, String)> {
+    let found = RULES.iter().flat_map(|(rule, check)| check(evidence).into_iter().map(|text| (*rule, text)));
+    found.collect()
+}

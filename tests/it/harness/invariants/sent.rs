@@ -1,0 +1,120 @@
+//! Which request belongs to which intent.
+//!
+//! A request has no nonce that JumpCloud sees, and the body's hash in the ledger is not the payload's hash in the
+//! record, which is over the object's name as well and over references instead of secrets. So a request is tied to
+//! an intent by operation, members in their order, organisation and time: not before `intentTime`, not after
+//! `submitBy`. No intent serves two requests. What two requests of one object tell of their hashes must agree.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use jumpcloud_operator::api::submission::{Operation, Phase, Submission};
+use jumpcloud_sim::ledger::Request;
+use jumpcloud_sim::{Entry, Route};
+
+use super::evidence::Evidence;
+use super::version::Version;
+
+/// How much later than it was sent a request may arrive, and a version may be seen: machines are busy.
+const LATE: SignedDuration = SignedDuration::from_secs(3);
+
+/// How the operator calls itself.
+const AGENT: &str = "jumpcloud-operator/";
+
+/// A request that is not idempotent.
+#[derive(Debug)]
+pub struct Post<'a> {
+    /// Its entry in the ledger.
+    pub entry: &'a Entry,
+    /// The request.
+    pub request: &'a Request,
+    /// What it asks for.
+    pub operation: Operation,
+    /// Its users: usernames of a create, else ids.
+    pub members: &'a [String],
+    /// Its intent, if there is one.
+    pub intent: Option<Intent<'a>>,
+}
+
+/// An intent, as it was committed.
+#[derive(Clone, Copy, Debug)]
+pub struct Intent<'a> {
+    /// The version that has it first.
+    pub version: &'a Version,
+    /// The record.
+    pub record: &'a Submission,
+}
+
+impl Post<'_> {
+    /// The uid of the object that sent it.
+    pub fn uid(&self) -> Option<&str> {
+        self.intent.map(|intent| intent.version.uid.as_str())
+    }
+
+    /// The job or schedule that came to be.
+    pub fn job(&self) -> Option<&str> {
+        self.request.accepted_job()
+    }
+}
+
+/// All such requests in the order in which they arrived.
+pub fn posts(evidence: &Evidence) -> Vec<Post<'_>> {
+    let mut posts: Vec<_> = evidence.ledger.iter().filter_map(post).collect();
+    posts.sort_by_key(|post| post.request.arrived);
+    let intents = intents(evidence);
+    let mut used = BTreeSet::new();
+    for post in &mut posts {
+        let fitting = intents.iter().filter(|intent| fits(intent, post) && !used.contains(nonce(intent)));
+        // The newest: an older one with the same members was never sent.
+        let newest = fitting.max_by_key(|intent| intent.version.revision).copied();
+        used.extend(newest.as_ref().map(nonce));
+        post.intent = newest;
+    }
+    posts
+}
+
+fn nonce<'a>(intent: &Intent<'a>) -> &'a str {
+    &intent.record.nonce
+}
+
+fn post(entry: &Entry) -> Option<Post<'_>> {
+    let request = entry.request()?;
+    let (operation, members) = match request.route {
+        Route::BulkCreate => (Operation::Create, &request.usernames),
+        Route::BulkUpdate => (Operation::Update, &request.ids),
+        Route::ScheduleCreate => (Operation::Schedule, &request.ids),
+        _ => return None,
+    };
+    let ours = request.user_agent.as_deref().is_some_and(|agent| agent.starts_with(AGENT));
+    ours.then_some(Post { entry, request, operation, members, intent: None })
+}
+
+/// Every intent that was committed by the operator.
+fn intents(evidence: &Evidence) -> Vec<Intent<'_>> {
+    let mut seen = BTreeSet::new();
+    let mut intents = Vec::new();
+    for version in &evidence.history.versions {
+        for record in version.records().filter(|record| record.phase == Phase::Intended) {
+            // What somebody else wrote is no intent of ours.
+            if seen.insert((&version.uid, &record.nonce)) && !version.meddled {
+                intents.push(Intent { version, record });
+            }
+        }
+    }
+    intents
+}
+
+fn fits(intent: &Intent<'_>, post: &Post<'_>) -> bool {
+    let Intent { version, record } = intent;
+    let arrived = post.request.arrived;
+    record.operation == post.operation
+        && record.members == post.members
+        && post.request.organisation.as_ref().is_none_or(|there| *there == record.organization_id)
+        && record.intent_time <= arrived
+        && arrived <= later(record.submit_by)
+        && version.seen <= later(arrived)
+}
+
+fn later(time: Timestamp) -> Timestamp {
+    time + LATE
+}

@@ -1,0 +1,152 @@
+//! Where the evidence of one test is collected: its namespaces, its simulator, its operators.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jumpcloud_sim::Sim;
+
+use super::evidence::{Evidence, Flags};
+use super::recorder::recorder;
+use super::version::History;
+use super::{Rule, check};
+
+/// The place of one test.
+pub struct Site {
+    sim: Arc<Sim>,
+    known: Mutex<Known>,
+}
+
+/// What is known of it by now.
+#[derive(Default)]
+struct Known {
+    namespaces: Vec<String>,
+    logs: BTreeSet<PathBuf>,
+    metrics: Vec<String>,
+    flags: Option<Flags>,
+    excused: BTreeMap<Rule, &'static str>,
+    is_held: bool,
+}
+
+impl Site {
+    /// Begins to record a namespace, which should not exist yet, beside that simulator.
+    pub fn begin(namespace: &str, sim: Arc<Sim>) -> Arc<Self> {
+        let site = Arc::new(Self { sim, known: Mutex::default() });
+        site.add(namespace);
+        site
+    }
+
+    /// Records another namespace, too.
+    pub fn add(self: &Arc<Self>, namespace: &str) {
+        recorder().record(namespace);
+        self.known().namespaces.push(namespace.to_owned());
+        lock(sites()).insert(namespace.to_owned(), Arc::downgrade(self));
+    }
+
+    /// Excuses this test from one rule.
+    pub fn may_break(&self, rule: Rule, why: &'static str) {
+        self.known().excused.insert(rule, why);
+    }
+
+    /// An operator was started with these arguments.
+    pub fn started(&self, arguments: &[String], log: PathBuf) {
+        let flags = Flags::of(arguments);
+        let mut known = self.known();
+        known.flags = Some(known.flags.map_or(flags, |others| others.and(flags)));
+        known.logs.insert(log);
+    }
+
+    /// An operator that may still be alive is about to end.
+    pub fn ending(&self, admin: u16) {
+        let metrics = scrape(admin);
+        self.known().metrics.extend(metrics);
+    }
+
+    /// The versions of the objects so far.
+    pub fn history(&self) -> History {
+        let namespaces = self.known().namespaces.clone();
+        recorder().catch_up(&namespaces).history
+    }
+
+    /// Everything that is wrong so far, as text.
+    pub fn violations(&self) -> Vec<String> {
+        let namespaces = self.known().namespaces.clone();
+        let kept = recorder().catch_up(&namespaces);
+        let gaps = kept.gaps.clone();
+        let known = self.known();
+        let logs = known.logs.iter().map(|log| {
+            let text = std::fs::read(log).unwrap_or_default();
+            (log.display().to_string(), String::from_utf8_lossy(&text).into_owned())
+        });
+        let metrics = known.metrics.iter().map(|text| ("metrics".to_owned(), text.clone()));
+        let evidence = Evidence {
+            history: kept.history,
+            ledger: self.sim.ledger(),
+            users: self.sim.users(),
+            events: kept.events,
+            secrets: kept.secrets,
+            said: logs.chain(metrics).collect(),
+            flags: known.flags.unwrap_or_default(),
+            now: Timestamp::now(),
+        };
+        let found = check(&evidence).into_iter().filter(|(rule, _)| !known.excused.contains_key(rule));
+        let found = found.map(|(rule, text)| format!("{rule:?}: {text}"));
+        found.chain(gaps.into_iter().map(|gap| format!("history: {gap}"))).collect()
+    }
+
+    /// Fails when something is wrong; the second time nothing is looked at.
+    pub fn hold(&self) {
+        if std::mem::replace(&mut self.known().is_held, true) {
+            return;
+        }
+        let wrong = self.violations();
+        if std::thread::panicking() {
+            wrong.iter().for_each(|text| eprintln!("an invariant was broken: {text}"));
+            return;
+        }
+        assert!(wrong.is_empty(), "invariants are broken:\n{}", wrong.join("\n"));
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        lock(&self.known)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        for namespace in &self.known().namespaces {
+            lock(sites()).remove(namespace);
+            recorder().forget(namespace);
+        }
+    }
+}
+
+/// The site that has that namespace.
+pub fn of(namespace: &str) -> Option<Arc<Site>> {
+    lock(sites()).get(namespace).and_then(Weak::upgrade)
+}
+
+fn sites() -> &'static Mutex<BTreeMap<String, Weak<Site>>> {
+    static SITES: OnceLock<Mutex<BTreeMap<String, Weak<Site>>>> = OnceLock::new();
+    SITES.get_or_init(Mutex::default)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The metrics of the operator that listens on that port; nothing when none answers.
+fn scrape(admin: u16) -> Option<String> {
+    let patience = Some(Duration::from_secs(2));
+    let mut stream = TcpStream::connect(("127.0.0.1", admin)).ok()?;
+    stream.set_read_timeout(patience).ok()?;
+    stream.set_write_timeout(patience).ok()?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    Some(String::from_utf8_lossy(&answer).into_owned())
+}

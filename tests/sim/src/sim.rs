@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::fault::{FaultBook, FaultRule};
+use crate::hold::{Held, Hold};
 use crate::http::serve::{self, Shared};
 use crate::ledger::{Cause, Entry, Request};
 use crate::route::Route;
@@ -196,6 +197,12 @@ impl Sim {
     /// Adds a fault rule behind those in force.
     pub fn add_fault(&self, rule: FaultRule) {
         self.world().faults.push(rule);
+    }
+
+    /// Stops a request until it is released.
+    #[must_use]
+    pub fn hold(&self, hold: Hold) -> Held {
+        self.world().holds.add(hold)
     }
 
     /// Changes the settings. Keys, seed, users and `faults` in them have no effect any more.

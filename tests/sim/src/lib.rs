@@ -36,6 +36,7 @@ pub mod clock;
 pub mod facts;
 pub mod fault;
 mod fingerprint;
+mod hold;
 mod http;
 pub mod invariants;
 pub mod ledger;
@@ -49,6 +50,7 @@ mod world;
 
 pub use fault::{Act, FaultRule, Reply};
 pub use fingerprint::key_fingerprint;
+pub use hold::{Held, Hold};
 pub use ledger::{Entry, What};
 pub use route::Route;
 pub use settings::{DEFAULT_KEY, DEFAULT_ORGANISATION, Pattern, Settings};

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::fault::{FaultBook, FaultRule};
+use crate::hold::{Held, Hold};
 use crate::http::serve::{self, Shared};
 use crate::ledger::{Cause, Entry, Request};
 use crate::route::Route;
@@ -201,6 +202,12 @@ impl Sim {
     /// Refuses connections for so long, and closes those that are open once what they asked for is answered.
     pub fn refuse_connections(&self, time: Duration) {
         self.world().refusal.ask(time);
+    }
+
+    /// Stops a request until it is released.
+    #[must_use]
+    pub fn hold(&self, hold: Hold) -> Held {
+        self.world().holds.add(hold)
     }
 
     /// Changes the settings. Keys, seed, users and `faults` in them have no effect any more.

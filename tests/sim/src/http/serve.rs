@@ -153,7 +153,16 @@ async fn carry_out(call: Call, world: Shared, seq: Arc<AtomicU64>) -> Sent {
     {
         tokio::time::sleep(Duration::from_millis(fault.before_ms)).await;
     }
+    let mut stop = lock(&world).holds.choose(call.route);
+    if let Some(stop) = &mut stop
+        && !stop.before().await
+    {
+        return Sent::Nothing { reset: true };
+    }
     let sent = act(&call, &mut lock(&world), fault.as_ref(), &seq);
+    if let Some(stop) = &mut stop {
+        stop.after().await;
+    }
     if let Some(fault) = &fault
         && fault.after_ms > 0
     {

@@ -25,6 +25,7 @@ pub(crate) use job::{Job, NewRow};
 use crate::clock::{self, Clock};
 use crate::fault::FaultBook;
 use crate::fingerprint::sha256_hex;
+use crate::hold::Holds;
 use crate::http::refusal::Refusal;
 use crate::ledger::{Cause, Ledger, UserChange, What};
 use crate::schedules::Schedules;
@@ -61,6 +62,7 @@ pub(crate) struct World {
     pub(crate) schedules: Schedules,
     pub(crate) ledger: Ledger,
     pub(crate) faults: FaultBook,
+    pub(crate) holds: Holds,
     /// Decides which fault rules fire: a generator of its own, so that what jobs draw does not matter.
     pub(crate) chance: StdRng,
     /// The instant of the last request to the API.
@@ -89,6 +91,7 @@ impl World {
             schedules: Schedules::default(),
             ledger: Ledger::default(),
             faults: FaultBook::new(settings.faults.clone()),
+            holds: Holds::default(),
             chance: StdRng::seed_from_u64(settings.seed.wrapping_add(1)),
             last_request: None,
             refusal: Refusal::default(),

@@ -9,6 +9,8 @@ mod control;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod hold;
+#[cfg(test)]
 mod invariants;
 #[cfg(test)]
 mod program;

@@ -32,6 +32,7 @@ mod serve;
 mod status;
 mod target;
 mod watch;
+mod weather;
 
 pub use error::{Error, Result};
 pub use fault::{EventFault, Fault};
@@ -39,3 +40,4 @@ pub use log::Entry;
 pub use proxy::Proxy;
 pub use rule::FaultRule;
 pub use target::{Target, Verb, Which};
+pub use weather::Weather;

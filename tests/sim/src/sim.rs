@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::clock;
-use crate::fault::{FaultBook, FaultRule};
+use crate::fault::{Falling, FaultBook, FaultRule, Weather};
 use crate::http::serve::{self, Shared};
 use crate::ledger::{Cause, Entry, Request};
 use crate::route::Route;
@@ -196,6 +196,11 @@ impl Sim {
     /// Adds a fault rule behind those in force.
     pub fn add_fault(&self, rule: FaultRule) {
         self.world().faults.push(rule);
+    }
+
+    /// Lets random faults fall where no rule fires, from now on; ends them with `None`.
+    pub fn set_weather(&self, weather: Option<Weather>) {
+        self.world().weather = weather.map(Falling::new);
     }
 
     /// Changes the settings. Keys, seed, users and `faults` in them have no effect any more.

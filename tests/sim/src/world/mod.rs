@@ -23,7 +23,7 @@ use accounts::Accounts;
 pub(crate) use job::{Job, NewRow};
 
 use crate::clock::{self, Clock};
-use crate::fault::FaultBook;
+use crate::fault::{Falling, FaultBook};
 use crate::fingerprint::sha256_hex;
 use crate::ledger::{Cause, Ledger, UserChange, What};
 use crate::schedules::Schedules;
@@ -60,6 +60,7 @@ pub(crate) struct World {
     pub(crate) schedules: Schedules,
     pub(crate) ledger: Ledger,
     pub(crate) faults: FaultBook,
+    pub(crate) weather: Option<Falling>,
     /// Decides which fault rules fire: a generator of its own, so that what jobs draw does not matter.
     pub(crate) chance: StdRng,
     /// The instant of the last request to the API.
@@ -86,6 +87,7 @@ impl World {
             schedules: Schedules::default(),
             ledger: Ledger::default(),
             faults: FaultBook::new(settings.faults.clone()),
+            weather: None,
             chance: StdRng::seed_from_u64(settings.seed.wrapping_add(1)),
             last_request: None,
             keys: HashMap::new(),

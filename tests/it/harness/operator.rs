@@ -8,6 +8,7 @@ use devenv::supervised::{Program, Signal, Supervised};
 use serde_json::{Value, json};
 
 use super::plane::{apply, plane};
+use super::weather;
 
 /// A running operator.
 pub struct Operator {
@@ -63,7 +64,7 @@ impl Operator {
     pub fn start(namespace: &str, replica: &str, api_url: &str, flags: &[(&str, &str)]) -> Self {
         let kubeconfig =
             plane().service_account_kubeconfig(namespace, "jumpcloud-operator").expect("a token");
-        Self::start_as(kubeconfig, namespace, replica, api_url, flags)
+        Self::start_as(weather::before(kubeconfig, namespace), namespace, replica, api_url, flags)
     }
 
     /// Starts one for `namespace` of whatever cluster that kubeconfig leads to.
@@ -103,6 +104,11 @@ impl Operator {
         self.signal(Signal::Kill);
         let gone = self.process.wait_exit(Duration::from_secs(10)).expect("the supervisor answers");
         assert!(gone.is_some(), "the operator survived SIGKILL");
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        self.process.wait_exit(Duration::ZERO).expect("the supervisor answers").is_some()
     }
 
     /// Starts it again with the same flags when it has ended by itself.

@@ -9,11 +9,14 @@ use rand::{RngExt, SeedableRng};
 use crate::fault::Fault;
 use crate::rule::FaultRule;
 use crate::target::Target;
+use crate::weather::Falling;
 
 /// The rules in force, with their counts.
 #[derive(Debug)]
 pub(crate) struct Book {
     rules: Vec<Counted>,
+    /// What falls where no rule fires.
+    pub(crate) weather: Option<Falling>,
     chance: StdRng,
 }
 
@@ -41,7 +44,7 @@ pub(crate) enum About {
 
 impl Book {
     pub(crate) fn new(rules: Vec<FaultRule>, seed: u64) -> Self {
-        let mut book = Self { rules: Vec::new(), chance: StdRng::seed_from_u64(seed) };
+        let mut book = Self { rules: Vec::new(), weather: None, chance: StdRng::seed_from_u64(seed) };
         book.replace(rules);
         book
     }
@@ -62,11 +65,12 @@ impl Book {
         body: &[u8],
         now: Instant,
     ) -> Option<FaultRule> {
-        let Self { rules, chance } = self;
-        rules
+        let Self { rules, weather, chance } = self;
+        let by_rule = rules
             .iter_mut()
             .filter(|counted| counted.about() == about && counted.rule.which.is_about(target, body))
-            .find_map(|counted| counted.fires(target, now, chance).then(|| counted.rule.clone()))
+            .find_map(|counted| counted.fires(target, now, chance).then(|| counted.rule.clone()));
+        by_rule.or_else(|| weather.as_mut()?.choose(about, target, body))
     }
 }
 

@@ -32,6 +32,7 @@ mod serve;
 mod status;
 mod target;
 mod watch;
+mod weather;
 mod wire;
 
 pub use error::{Error, Result};
@@ -40,3 +41,4 @@ pub use log::Entry;
 pub use proxy::Proxy;
 pub use rule::FaultRule;
 pub use target::{Target, Verb, Which};
+pub use weather::Weather;

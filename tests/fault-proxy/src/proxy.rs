@@ -19,6 +19,7 @@ use crate::rule::FaultRule;
 use crate::serve::{Common, Shared, listen, lock};
 use crate::target::Which;
 use crate::watch::Order;
+use crate::weather::{Falling, Weather};
 
 /// Orders that an open watch may be late with; one that is later misses some.
 const ORDERS: usize = 64;
@@ -101,6 +102,11 @@ impl Proxy {
     /// Adds a rule behind those in force.
     pub fn add_rule(&self, rule: FaultRule) {
         lock(&self.shared.book).push(rule);
+    }
+
+    /// Lets random faults fall where no rule fires, from now on; ends them with `None`.
+    pub fn set_weather(&self, weather: Option<Weather>) {
+        lock(&self.shared.book).weather = weather.map(Falling::new);
     }
 
     /// Lets everything go on that is held now.

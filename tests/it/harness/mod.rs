@@ -8,4 +8,5 @@ pub mod plane;
 pub mod schedules;
 pub mod truth;
 pub mod wait;
+pub mod weather;
 pub mod world;

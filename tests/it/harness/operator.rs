@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::invariants::site;
 use super::plane::{apply, plane};
+use super::weather;
 
 /// A running operator.
 pub struct Operator {
@@ -65,7 +66,7 @@ impl Operator {
     pub fn start(namespace: &str, replica: &str, api_url: &str, flags: &[(&str, &str)]) -> Self {
         let kubeconfig =
             plane().service_account_kubeconfig(namespace, "jumpcloud-operator").expect("a token");
-        Self::start_as(kubeconfig, namespace, replica, api_url, flags)
+        Self::start_as(weather::before(kubeconfig, namespace), namespace, replica, api_url, flags)
     }
 
     /// Starts one for `namespace` of whatever cluster that kubeconfig leads to.
@@ -109,6 +110,11 @@ impl Operator {
         self.signal(Signal::Kill);
         let gone = self.process.wait_exit(Duration::from_secs(10)).expect("the supervisor answers");
         assert!(gone.is_some(), "the operator survived SIGKILL");
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        self.process.wait_exit(Duration::ZERO).expect("the supervisor answers").is_some()
     }
 
     /// Starts it again with the same flags when it has ended by itself.

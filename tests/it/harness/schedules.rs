@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::plane::apply;
 use super::wait::eventually;
+use super::weather;
 use super::world::{PATIENCE, World};
 
 /// A [`World`] with schedules.
@@ -147,7 +148,13 @@ impl Calendar {
         let current = status.observed_generation == schedule.metadata.generation;
         match status.conditions.iter().find(|c| c.type_ == "Ready") {
             Some(ready) if current && ready.reason == reason => Ok(status),
-            Some(ready) => Err(format!("{} {} {} {status:?}", ready.status, ready.reason, ready.message)),
+            Some(ready) => {
+                if current && ready.reason == "SubmissionUnknown" {
+                    let handled = status.last_handled.as_ref();
+                    weather::rescue(weather::Kind::Schedule, &self.namespace, name, handled);
+                }
+                Err(format!("{} {} {} {status:?}", ready.status, ready.reason, ready.message))
+            }
             None => Err("no condition".to_owned()),
         }
     }

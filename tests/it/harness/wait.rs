@@ -12,6 +12,7 @@ pub async fn eventually<T, E: Debug>(
     limit: Duration,
     mut ask: impl AsyncFnMut() -> Result<T, E>,
 ) -> T {
+    let limit = super::weather::patience(limit);
     let begun = Instant::now();
     loop {
         match ask().await {

@@ -15,6 +15,7 @@ use super::manifests;
 use super::operator::{Operator, grant};
 use super::plane::{apply, client_of, kubectl, plane};
 use super::wait::eventually;
+use super::weather;
 
 /// How long things may take that should be quick; generous, because test machines are slow and shared.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -48,6 +49,7 @@ impl World {
         assert!(created.success, "{}", created.text);
         grant(name);
         let client = client_of(plane().admin_kubeconfig()).await;
+        weather::over(&sim, name);
         Self { namespace: name.to_owned(), sim, client, site }
     }
 
@@ -103,7 +105,9 @@ impl World {
     /// Puts a proxy in front of the API server that makes requests of this namespace's operator go wrong.
     pub fn proxy(&self, rules: Vec<FaultRule>) -> Proxy {
         let account = plane().service_account_kubeconfig(&self.namespace, "jumpcloud-operator");
-        Proxy::start(&account.expect("a token"), rules).expect("the proxy starts")
+        let proxy = Proxy::start(&account.expect("a token"), rules).expect("the proxy starts");
+        weather::over_proxy(&proxy, &self.namespace);
+        proxy
     }
 
     /// Starts an operator for this namespace that reaches the API server by way of that proxy.
@@ -155,7 +159,13 @@ impl World {
         let ready = status.conditions.iter().find(|c| c.type_ == "Ready");
         match ready {
             Some(ready) if current && ready.reason == reason => Ok(status),
-            Some(ready) => Err(format!("{} {} {}", ready.status, ready.reason, ready.message)),
+            Some(ready) => {
+                if current && ready.reason == "SubmissionUnknown" {
+                    let handled = status.last_handled.as_ref();
+                    weather::rescue(weather::Kind::Batch, &self.namespace, name, handled);
+                }
+                Err(format!("{} {} {}", ready.status, ready.reason, ready.message))
+            }
             None => Err("no condition".to_owned()),
         }
     }

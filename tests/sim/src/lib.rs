@@ -48,7 +48,7 @@ mod sim;
 mod users;
 mod world;
 
-pub use fault::{Act, FaultRule, Reply};
+pub use fault::{Act, FaultRule, Reply, Weather};
 pub use fingerprint::key_fingerprint;
 pub use hold::{Held, Hold};
 pub use ledger::{Entry, What};

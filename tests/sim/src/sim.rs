@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::clock;
-use crate::fault::{FaultBook, FaultRule};
+use crate::fault::{Falling, FaultBook, FaultRule, Weather};
 use crate::hold::{Held, Hold};
 use crate::http::serve::{self, Shared};
 use crate::ledger::{Cause, Entry, Request};
@@ -208,6 +208,11 @@ impl Sim {
     #[must_use]
     pub fn hold(&self, hold: Hold) -> Held {
         self.world().holds.add(hold)
+    }
+
+    /// Lets random faults fall where no rule fires, from now on; ends them with `None`.
+    pub fn set_weather(&self, weather: Option<Weather>) {
+        self.world().weather = weather.map(Falling::new);
     }
 
     /// Changes the settings. Keys, seed, users and `faults` in them have no effect any more.

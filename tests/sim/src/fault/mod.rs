@@ -6,6 +6,7 @@
 
 mod book;
 mod reply;
+mod weather;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use book::FaultBook;
 pub use reply::{Act, Reply};
+pub(crate) use weather::Falling;
+pub use weather::Weather;
 
 use crate::route::Route;
 use crate::settings::{Pattern, RetryAfter};

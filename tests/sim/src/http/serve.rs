@@ -145,8 +145,10 @@ async fn carry_out(call: Call, world: Shared, seq: Arc<AtomicU64>) -> Sent {
         let mut world = lock(&world);
         world.last_request = Some((clock::instant(), call.arrived));
         let body = String::from_utf8_lossy(&call.body);
-        let World { faults, chance, .. } = &mut *world;
-        faults.choose(call.route, &call.path_and_query(), &body, chance)
+        let path = call.path_and_query();
+        let World { faults, weather, chance, .. } = &mut *world;
+        let by_rule = faults.choose(call.route, &path, &body, chance);
+        by_rule.or_else(|| weather.as_mut()?.choose(call.route, &path, &body))
     };
     if let Some(fault) = &fault
         && fault.before_ms > 0

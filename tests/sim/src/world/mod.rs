@@ -23,7 +23,7 @@ use accounts::Accounts;
 pub(crate) use job::{Job, NewRow};
 
 use crate::clock::{self, Clock};
-use crate::fault::FaultBook;
+use crate::fault::{Falling, FaultBook};
 use crate::fingerprint::sha256_hex;
 use crate::hold::Holds;
 use crate::http::refusal::Refusal;
@@ -63,6 +63,7 @@ pub(crate) struct World {
     pub(crate) ledger: Ledger,
     pub(crate) faults: FaultBook,
     pub(crate) holds: Holds,
+    pub(crate) weather: Option<Falling>,
     /// Decides which fault rules fire: a generator of its own, so that what jobs draw does not matter.
     pub(crate) chance: StdRng,
     /// The instant of the last request to the API.
@@ -92,6 +93,7 @@ impl World {
             ledger: Ledger::default(),
             faults: FaultBook::new(settings.faults.clone()),
             holds: Holds::default(),
+            weather: None,
             chance: StdRng::seed_from_u64(settings.seed.wrapping_add(1)),
             last_request: None,
             refusal: Refusal::default(),

@@ -1,0 +1,238 @@
+//! What people declare in one run, and waiting until all of it has settled.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use jumpcloud_operator::api::scheduled_user_state::ScheduledUserStateStatus;
+use jumpcloud_operator::api::user_batch::JumpCloudUserBatchStatus;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Api, ListParams};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+
+use super::crew::Crew;
+use super::{SIDE_BY_SIDE, USERS};
+use crate::harness::manifests::users;
+use crate::harness::plane::{apply, kubectl};
+use crate::harness::schedules::{Calendar, ahead, rows, schedule};
+use crate::harness::wait::eventually;
+
+/// The department that a batch declares at first, and after its edit.
+const DEPARTMENTS: [&str; 2] = ["hired", "moved"];
+
+/// An object of the run.
+#[derive(Debug)]
+struct Piece {
+    /// A batch; else a schedule.
+    is_batch: bool,
+    /// Still to be edited.
+    to_edit: bool,
+    edited: bool,
+    settled: bool,
+}
+
+/// What was declared, by name.
+pub struct Load<'a> {
+    calendar: &'a Calendar,
+    run: usize,
+    pieces: BTreeMap<String, Piece>,
+    dice: StdRng,
+    to_declare: usize,
+    date: Timestamp,
+    /// Objects that create users.
+    pub creates: usize,
+    /// Edits, each of which is an update.
+    pub updates: usize,
+    /// Objects that schedule.
+    pub schedules: usize,
+}
+
+/// A batch, with what it declares.
+#[derive(Debug)]
+pub struct BatchNow {
+    /// Its name.
+    pub name: String,
+    /// What its users' department is to be.
+    pub department: &'static str,
+    /// What it says.
+    pub status: JumpCloudUserBatchStatus,
+}
+
+/// A schedule, with what it declares.
+#[derive(Debug)]
+pub struct ScheduleNow {
+    /// Its name.
+    pub name: String,
+    /// When its users are to be suspended.
+    pub date: Timestamp,
+    /// What it says.
+    pub status: ScheduledUserStateStatus,
+}
+
+/// Everything that was declared in a run, as it stands now.
+#[derive(Debug, Default)]
+pub struct Objects {
+    /// The batches.
+    pub batches: Vec<BatchNow>,
+    /// The schedules.
+    pub schedules: Vec<ScheduleNow>,
+}
+
+impl<'a> Load<'a> {
+    /// A run of so many submissions, of which none is declared yet.
+    pub fn new(calendar: &'a Calendar, seed: u64, run: usize, submissions: usize) -> Self {
+        Self {
+            calendar,
+            run,
+            pieces: BTreeMap::new(),
+            dice: StdRng::seed_from_u64(seed.wrapping_add(run as u64)),
+            to_declare: submissions,
+            date: ahead(5 * 3600),
+            creates: 0,
+            updates: 0,
+            schedules: 0,
+        }
+    }
+
+    /// Declares everything, never more than [`SIDE_BY_SIDE`] at a time, and waits until all has settled.
+    pub async fn settle(&mut self, crew: &mut Crew, limit: Duration) {
+        let begun = Instant::now();
+        loop {
+            crew.keep();
+            let standing = self.standing().await;
+            let waiting = self.advance(&standing);
+            if waiting == 0 && self.to_declare == 0 {
+                return;
+            }
+            let left: Vec<_> = self.pieces.iter().filter(|(_, piece)| !piece.settled).collect();
+            assert!(
+                begun.elapsed() < limit,
+                "not settled within {limit:?}: {left:#?}\nall stand so: {standing:#?}"
+            );
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
+    /// Notes what has settled, edits and declares what is next; how many are under way then.
+    fn advance(&mut self, standing: &BTreeMap<String, String>) -> usize {
+        let mut manifests = Vec::new();
+        for (name, piece) in self.pieces.iter_mut().filter(|(_, piece)| !piece.settled) {
+            match standing.get(name).map(String::as_str) {
+                Some("Succeeded") if piece.to_edit => {
+                    piece.to_edit = false;
+                    piece.edited = true;
+                    self.updates += 1;
+                    manifests.push(hires(&self.calendar.namespace, name, DEPARTMENTS[1]));
+                }
+                Some(_) => {
+                    piece.settled = true;
+                    // Who never came to be edited leaves room for another object.
+                    self.to_declare += usize::from(piece.to_edit);
+                }
+                None => {}
+            }
+        }
+        let mut under_way = self.pieces.values().filter(|piece| !piece.settled).count();
+        while under_way < SIDE_BY_SIDE && self.to_declare > 0 {
+            under_way += 1;
+            manifests.push(self.next());
+        }
+        if !manifests.is_empty() {
+            apply(&json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string());
+        }
+        under_way
+    }
+
+    /// One object more.
+    fn next(&mut self) -> Value {
+        let is_batch = self.dice.random::<f64>() < 0.75;
+        let to_edit = is_batch && self.to_declare > 1 && self.dice.random::<f64>() < 0.4;
+        self.to_declare -= 1 + usize::from(to_edit);
+        let name = format!("r{}n{:03}", self.run, self.pieces.len());
+        self.pieces.insert(name.clone(), Piece { is_batch, to_edit, edited: false, settled: false });
+        if is_batch {
+            self.creates += 1;
+            return hires(&self.calendar.namespace, &name, DEPARTMENTS[0]);
+        }
+        self.schedules += 1;
+        let prefix = format!("{name}u");
+        self.calendar.add_users(&prefix, USERS, "ACTIVATED");
+        let spec = json!({
+            "users": rows(&prefix, USERS),
+            "state": "Suspended",
+            "startTime": self.date.to_string(),
+        });
+        schedule(&self.calendar.namespace, &name, &spec)
+    }
+
+    /// The reason at which each object stands that has come to an end for its present generation.
+    async fn standing(&self) -> BTreeMap<String, String> {
+        let mut standing = BTreeMap::new();
+        let all = ListParams::default();
+        for batch in self.calendar.batches().list(&all).await.expect("the batches") {
+            let status = batch.status.unwrap_or_default();
+            let current = status.observed_generation == batch.metadata.generation;
+            let end = end(&status.conditions).filter(|_| current);
+            standing.extend(batch.metadata.name.zip(end));
+        }
+        for schedule in self.calendar.schedules().list(&all).await.expect("the schedules") {
+            let status = schedule.status.unwrap_or_default();
+            let current = status.observed_generation == schedule.metadata.generation;
+            let end = end(&status.conditions).filter(|_| current);
+            standing.extend(schedule.metadata.name.zip(end));
+        }
+        standing
+    }
+
+    /// Everything as it stands now.
+    pub async fn objects(&self) -> Objects {
+        let mut objects = Objects::default();
+        for (name, piece) in &self.pieces {
+            let name = name.clone();
+            if piece.is_batch {
+                let status = self.calendar.status(&name).await;
+                let department = DEPARTMENTS[usize::from(piece.edited)];
+                objects.batches.push(BatchNow { name, department, status });
+            } else {
+                let status = self.calendar.schedule_status(&name).await;
+                objects.schedules.push(ScheduleNow { name, date: self.date, status });
+            }
+        }
+        objects
+    }
+
+    /// Deletes all objects, and the users of the run, so that the next one has room; nothing stays scheduled.
+    pub async fn clear(self, crew: &mut Crew) {
+        let Self { calendar, .. } = self;
+        let kinds = "jumpclouduserbatches,scheduleduserstates";
+        let done = kubectl(&["delete", kinds, "--all", "--wait=false", "-n", &calendar.namespace], "");
+        assert!(done.success, "{}", done.text);
+        let schedules: &Api<_> = &calendar.schedules();
+        eventually("the end of the objects", Duration::from_secs(180), async || {
+            crew.keep();
+            let left = schedules.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+            let left: Vec<_> = left.into_iter().map(|one| (one.metadata.name, one.status)).collect();
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:#?}")) }
+        })
+        .await;
+        assert_eq!(calendar.sim.schedules(), Vec::<Value>::new(), "what was deleted is still scheduled");
+        for user in calendar.sim.users() {
+            calendar.sim.delete_user(user["_id"].as_str().expect("an id"));
+        }
+    }
+}
+
+/// Why an object has come to an end; `None` while it goes on.
+fn end(conditions: &[Condition]) -> Option<String> {
+    let is_true = |condition: &&Condition, kind: &str| condition.type_ == kind && condition.status == "True";
+    let ended = |condition: &&Condition| is_true(condition, "Ready") || is_true(condition, "Stalled");
+    conditions.iter().find(ended).map(|condition| condition.reason.clone())
+}
+
+/// A batch of new users.
+fn hires(namespace: &str, name: &str, department: &str) -> Value {
+    let rows = users(&format!("{name}u"), USERS, |_| json!({"department": department}));
+    crate::harness::manifests::batch(namespace, name, &json!({"users": rows}))
+}

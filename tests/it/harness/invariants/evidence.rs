@@ -27,6 +27,8 @@ pub struct Evidence {
     pub said: Vec<(String, String)>,
     /// What the operators were told.
     pub flags: Flags,
+    /// How often an operator was started.
+    pub starts: usize,
     /// When this was collected.
     pub now: Timestamp,
 }

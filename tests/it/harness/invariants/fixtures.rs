@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use jumpcloud_sim::ledger::{Cause, Outcome, Request, Row, UserChange};
+use jumpcloud_sim::ledger::{Cause, Outcome, Request, Row, ScheduledEvent, UserChange};
 use jumpcloud_sim::settings::Operation;
 use jumpcloud_sim::{Entry, Route, What};
 use serde_json::{Value, json};
@@ -28,6 +28,30 @@ pub fn record(nonce: &str, members: &[&str], intended: i64) -> Value {
         "phase": "Intended",
     })
 }
+
+/// The same once JumpCloud has given that job.
+pub fn accepted(nonce: &str, members: &[&str], intended: i64, job: &str) -> Value {
+    let mut record = record(nonce, members, intended);
+    record["phase"] = json!("Accepted");
+    record["jobID"] = json!(job);
+    record["acceptTime"] = json!(at(intended + 1).to_string());
+    record
+}
+
+/// The record of a schedule of [`DATE`] and [`STATE`] for these ids.
+pub fn scheduled(nonce: &str, members: &[&str], intended: i64) -> Value {
+    let mut record = record(nonce, members, intended);
+    record["operation"] = json!("Schedule");
+    record["state"] = json!("Suspended");
+    record["time"] = json!(at(DATE).to_string());
+    for field in ["rowHashes", "identities"] {
+        record.as_object_mut().expect("a record").remove(field);
+    }
+    record
+}
+
+/// When scheduled changes are to happen.
+pub const DATE: i64 = 3000;
 
 /// A run made by hand.
 #[derive(Default)]
@@ -84,6 +108,27 @@ impl Run {
         }
     }
 
+    /// A request to suspend users on [`DATE`], which makes one job.
+    pub fn schedule(&mut self, seconds: i64, ids: &[&str], job: &str) {
+        let mut request = request(seconds, Route::ScheduleCreate);
+        request.ids = ids.iter().map(|&id| id.to_owned()).collect();
+        (request.rows, request.job_id) = (ids.len(), Some(job.to_owned()));
+        self.push(seconds, What::Request(Box::new(request)));
+        for id in ids {
+            self.push(seconds, What::ScheduleAdded { event: event(job, id), by: Cause::Request });
+        }
+    }
+
+    /// The operator cancels a scheduled job.
+    pub fn cancel(&mut self, seconds: i64, ids: &[&str], job: &str) {
+        let mut request = request(seconds, Route::ScheduleDelete);
+        request.ids = vec![job.to_owned()];
+        self.push(seconds, What::Request(Box::new(request)));
+        for id in ids {
+            self.push(seconds, What::ScheduleRemoved { event: event(job, id), by: Cause::Request });
+        }
+    }
+
     /// Users come to be by a job.
     pub fn made(&mut self, seconds: i64, job: &str, username: &str) {
         self.push(seconds, What::UserCreated(change(username, Cause::Job(job.to_owned()))));
@@ -95,8 +140,31 @@ impl Run {
         self.users.retain(|user| user["username"] != username);
     }
 
+    /// A request to update users, which is accepted.
+    pub fn update(&mut self, seconds: i64, ids: &[&str], job: &str) {
+        let mut request = request(seconds, Route::BulkUpdate);
+        request.ids = ids.iter().map(|&id| id.to_owned()).collect();
+        (request.rows, request.job_id) = (ids.len(), Some(job.to_owned()));
+        request.body_hash = format!("body at {seconds}");
+        self.push(seconds, What::Request(Box::new(request)));
+    }
+
+    /// A page of the listing of events.
+    pub fn listing(&mut self, seconds: i64) {
+        self.push(seconds, What::Request(Box::new(request(seconds, Route::ScheduleList))));
+    }
+
     /// A row of a job fails.
     pub fn row_failed(&mut self, seconds: i64, job: &str, username: &str) {
+        self.row(seconds, job, username, Outcome::Failed { message: None });
+    }
+
+    /// A row of a job is carried out.
+    pub fn row_done(&mut self, seconds: i64, job: &str, username: &str) {
+        self.row(seconds, job, username, Outcome::Finished);
+    }
+
+    fn row(&mut self, seconds: i64, job: &str, username: &str, outcome: Outcome) {
         self.push(
             seconds,
             What::RowExecuted(Row {
@@ -105,8 +173,8 @@ impl Run {
                 organisation: "org".to_owned(),
                 operation: Operation::Create,
                 username: Some(username.to_owned()),
-                user_id: None,
-                outcome: Outcome::Failed { message: None },
+                user_id: Some(id(username)),
+                outcome,
             }),
         );
     }
@@ -139,8 +207,20 @@ impl Run {
                 submit_timeout: Duration::from_secs(1),
                 poll_min: Duration::from_secs(1),
             },
+            starts: 1,
             now: at(3600),
         }
+    }
+}
+
+/// A scheduled change.
+pub fn event(job: &str, user: &str) -> ScheduledEvent {
+    ScheduledEvent {
+        organisation: "org".to_owned(),
+        job_id: job.to_owned(),
+        user_id: user.to_owned(),
+        state: "SUSPENDED".to_owned(),
+        date: at(DATE),
     }
 }
 

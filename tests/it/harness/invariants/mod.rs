@@ -7,13 +7,19 @@
 //! [`World::hold`](super::world::World::hold). A test that forges what a rule rests on says so with
 //! [`World::may_break`](super::world::World::may_break), for that one rule, with the reason.
 
+mod dates;
 mod evidence;
 mod excuses;
 #[cfg(test)]
 mod fixtures;
+mod frugal;
 mod intended;
 mod once;
+mod overtaken;
+mod quiet;
+mod recorded;
 mod recorder;
+mod removed;
 mod secrecy;
 mod sent;
 pub mod site;
@@ -28,23 +34,33 @@ pub use version::{History, Kind};
 /// A rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
-    /// I1: no user in two accepted jobs.
+    /// I1: no user in two accepted jobs; nor what is like it for updates and events.
     Once,
     /// I2: nothing sent without a committed intent.
     Intended,
+    /// I3: every accepted job is accounted for.
+    Recorded,
+    /// I4: silence once everything is settled.
+    Quiet,
     /// I5: results are true.
     Truth,
+    /// I6: what is cancelled is the object's own, and all of it.
+    Removed,
     /// I7: no secret and no address anywhere.
     Secrecy,
     /// The conditions table.
     Table,
 }
 
-/// All rules, with what checks them.
-const RULES: [(Rule, fn(&Evidence) -> Vec<String>); 5] = [
+/// The rules that need no waiting, with what checks them. [`Rule::Quiet`] is watched by the site.
+const RULES: [(Rule, fn(&Evidence) -> Vec<String>); 9] = [
     (Rule::Once, once::check),
+    (Rule::Once, overtaken::check),
     (Rule::Intended, intended::check),
+    (Rule::Recorded, recorded::check),
     (Rule::Truth, truth::check),
+    (Rule::Truth, dates::check),
+    (Rule::Removed, removed::check),
     (Rule::Secrecy, secrecy::check),
     (Rule::Table, table::check),
 ];

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use jumpcloud_operator::api::submission::{Operation, Phase, Submission};
-use jumpcloud_sim::ledger::Request;
-use jumpcloud_sim::{Entry, Route};
+use jumpcloud_sim::ledger::{Cause, Request, ScheduledEvent};
+use jumpcloud_sim::{Entry, Route, What};
 
 use super::evidence::Evidence;
 use super::version::Version;
@@ -55,6 +55,39 @@ impl Post<'_> {
     pub fn job(&self) -> Option<&str> {
         self.request.accepted_job()
     }
+}
+
+/// An event that a request has made.
+#[derive(Clone, Copy, Debug)]
+pub struct Made<'a> {
+    /// Its entry in the ledger.
+    pub seq: u64,
+    /// The event.
+    pub event: &'a ScheduledEvent,
+    /// The entry of the request.
+    pub request: u64,
+}
+
+/// All events that requests have made, in the order of the ledger: what a request did follows its entry.
+pub fn made(evidence: &Evidence) -> Vec<Made<'_>> {
+    let mut request = 0;
+    let mut all = Vec::new();
+    for entry in &evidence.ledger {
+        match &entry.what {
+            What::Request(_) => request = entry.seq,
+            What::ScheduleAdded { event, by: Cause::Request } => {
+                all.push(Made { seq: entry.seq, event, request });
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// The ids of the job, or of all events, that came of a request.
+pub fn ids<'a>(evidence: &'a Evidence, post: &Post<'a>) -> BTreeSet<&'a str> {
+    let events = made(evidence).into_iter().filter(|made| made.request == post.entry.seq);
+    events.map(|made| made.event.job_id.as_str()).chain(post.request.accepted_job()).collect()
 }
 
 /// All such requests in the order in which they arrived.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jumpcloud_sim::Sim;
 
 use super::evidence::{Evidence, Flags};
+use super::quiet::{self, Sight};
 use super::recorder::recorder;
 use super::version::History;
 use super::{Rule, check};
@@ -29,6 +30,8 @@ struct Known {
     metrics: Vec<String>,
     flags: Option<Flags>,
     excused: BTreeMap<Rule, &'static str>,
+    unrest: Vec<String>,
+    starts: usize,
     is_held: bool,
 }
 
@@ -58,12 +61,28 @@ impl Site {
         let mut known = self.known();
         known.flags = Some(known.flags.map_or(flags, |others| others.and(flags)));
         known.logs.insert(log);
+        known.starts += 1;
     }
 
     /// An operator that may still be alive is about to end.
     pub fn ending(&self, admin: u16) {
-        let metrics = scrape(admin);
-        self.known().metrics.extend(metrics);
+        let Some(metrics) = scrape(admin) else { return };
+        self.known().metrics.push(metrics);
+        let unrest = self.unrest();
+        self.known().unrest.extend(unrest);
+    }
+
+    /// What goes on although everything is settled.
+    fn unrest(&self) -> Option<String> {
+        if self.known().excused.contains_key(&Rule::Quiet) {
+            return None;
+        }
+        let namespaces = self.known().namespaces.clone();
+        quiet::unrest(|| Sight {
+            history: recorder().catch_up(&namespaces).history,
+            last_call: self.sim.last_request(),
+            last_write: quiet::last_write(&namespaces),
+        })
     }
 
     /// The versions of the objects so far.
@@ -91,9 +110,16 @@ impl Site {
             secrets: kept.secrets,
             said: logs.chain(metrics).collect(),
             flags: known.flags.unwrap_or_default(),
+            starts: known.starts,
             now: Timestamp::now(),
         };
-        let found = check(&evidence).into_iter().filter(|(rule, _)| !known.excused.contains_key(rule));
+        if let Ok(path) = std::env::var("CHECKER_FIGURES") {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+            file.expect("a file").write_all(super::frugal::figures(&evidence).as_bytes()).expect("a file");
+        }
+        let unrest = known.unrest.iter().map(|text| (Rule::Quiet, text.clone()));
+        let found = check(&evidence).into_iter().chain(unrest);
+        let found = found.filter(|(rule, _)| !known.excused.contains_key(rule));
         let found = found.map(|(rule, text)| format!("{rule:?}: {text}"));
         found.chain(gaps.into_iter().map(|gap| format!("history: {gap}"))).collect()
     }

@@ -190,7 +190,8 @@ fn text(value: &Value, field: &str) -> String {
     value[field].as_str().unwrap_or_default().to_lowercase()
 }
 
-fn job_timeout(version: &Version) -> SignedDuration {
+/// `jobTimeout` of a batch.
+pub fn job_timeout(version: &Version) -> SignedDuration {
     let text = version.spec["jobTimeout"].as_str().unwrap_or("1h");
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }

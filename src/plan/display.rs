@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::desired::Desired;
 use super::draft::{Draft, News};
-use crate::api::user_status::{Counts, Failure, InventoryEntry, UserStatus, reason, result};
+use crate::api::user_status::{
+    Counts, Failure, InventoryEntry, JumpCloudUserBatchStatus, UserStatus, reason, result,
+};
 use crate::users::row::{DesiredRow, fold};
 
 /// Most bytes of the whole status.
@@ -13,7 +17,8 @@ pub const STATUS_BUDGET: usize = 448 * 1024;
 /// Most bytes of `status.users`.
 pub const USERS_BUDGET: usize = 192 * 1024;
 
-/// Fills in `counts`, `progress`, `users` and `usersTruncated`.
+/// Fills in `counts`, `progress`, `users` and `usersTruncated`; every user has a line until [`fit`] takes some
+/// out.
 pub fn show(draft: &mut Draft, desired: &Desired) {
     let in_flight = draft.in_flight();
     let inventory: BTreeMap<String, &InventoryEntry> =
@@ -44,8 +49,6 @@ pub fn show(draft: &mut Draft, desired: &Desired) {
         }
         lines.push(line);
     }
-    let left = draft.status.inventory.iter().filter(|entry| entry.removal_time.is_some());
-    counts.retained = count(left.count());
     // Stable: within a group the order of the list.
     lines.sort_by_key(|line| match line.result.as_str() {
         result::FAILED => 0,
@@ -56,12 +59,27 @@ pub fn show(draft: &mut Draft, desired: &Desired) {
     });
     draft.status.counts = Some(counts);
     draft.status.progress = Some(format!("{}/{}", counts.desired - counts.pending, counts.desired));
-    draft.status.users = Vec::new();
-    draft.status.users_truncated = None;
-    let rest = serde_json::to_vec(&draft.status).map_or(STATUS_BUDGET, |bytes| bytes.len());
+    draft.status.users = lines;
+    draft.status.users_truncated = Some(false);
+    count_retained(&mut draft.status);
+}
+
+/// Fills in how many users are ours that the list has not any more.
+pub fn count_retained(status: &mut JumpCloudUserBatchStatus) {
+    let left = status.inventory.iter().filter(|entry| entry.removal_time.is_some());
+    let left = count(left.count());
+    status.counts.get_or_insert_default().retained = left;
+}
+
+/// Takes lines out for which there is no room. Costs a look at every byte, so that it is for a status that is about
+/// to be written: one that nobody has changed fitted when it was.
+pub fn fit(status: &mut JumpCloudUserBatchStatus) {
+    let lines = std::mem::take(&mut status.users);
+    status.users_truncated = None;
+    let rest = bytes(status);
     let shown = lines.len();
-    draft.status.users = within(lines, USERS_BUDGET.min(STATUS_BUDGET.saturating_sub(rest)));
-    draft.status.users_truncated = Some(draft.status.users.len() < shown);
+    status.users = within(lines, USERS_BUDGET.min(STATUS_BUDGET.saturating_sub(rest)));
+    status.users_truncated = Some(status.users.len() < shown);
 }
 
 struct Known<'a> {
@@ -128,13 +146,30 @@ fn within(lines: Vec<UserStatus>, budget: usize) -> Vec<UserStatus> {
     let mut used = 2;
     let mut kept = Vec::with_capacity(lines.len());
     for line in lines {
-        used += serde_json::to_vec(&line).map_or(budget, |bytes| bytes.len()) + 1;
+        used += bytes(&line) + 1;
         if used > budget {
             break;
         }
         kept.push(line);
     }
     kept
+}
+
+/// How many bytes something takes as JSON.
+pub(super) fn bytes(part: &impl Serialize) -> usize {
+    struct Counted(usize);
+    impl std::io::Write for Counted {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counted = Counted(0);
+    serde_json::to_writer(&mut counted, part).map_or(STATUS_BUDGET, |()| counted.0)
 }
 
 fn count(n: usize) -> u32 {

@@ -14,7 +14,7 @@ use crate::api::user_status::{Failure, InventoryEntry, JumpCloudUserBatchStatus,
 use crate::users::row::{DesiredRow, fold};
 
 /// A status about to be, with what people will read about single users.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Draft {
     /// The status.
     pub status: JumpCloudUserBatchStatus,

@@ -27,7 +27,7 @@ pub enum Manager {
 /// Managers of the rows of one list.
 pub struct Managers<'a> {
     facts: &'a Facts,
-    inventory: &'a BTreeMap<String, InventoryEntry>,
+    inventory: &'a BTreeMap<String, &'a InventoryEntry>,
     /// Rows that are still to be created, by folded username.
     awaited: BTreeMap<String, &'a DesiredRow>,
     /// Folded usernames by e-mail address.
@@ -39,7 +39,7 @@ impl<'a> Managers<'a> {
     pub fn of_list(
         rows: &'a [DesiredRow],
         facts: &'a Facts,
-        inventory: &'a BTreeMap<String, InventoryEntry>,
+        inventory: &'a BTreeMap<String, &'a InventoryEntry>,
         awaits: impl Fn(&DesiredRow) -> bool,
     ) -> Self {
         let awaited = rows.iter().filter(|row| awaits(row)).map(|row| (row.key(), row)).collect();

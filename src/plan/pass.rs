@@ -120,7 +120,6 @@ impl<'a> Pass<'a> {
         let owners = &self.facts.claims.owners;
         let taken_over = |id: &str| owners.get(id).filter(|claim| claim.hold == Hold::Wanted);
         self.draft.let_go(self.batch.desired, taken_over, self.now);
-        self.draft.make_room(self.batch.desired, MAX_RECORDS, self.now);
     }
 
     /// What stands in the way, as far as it is known without reading.
@@ -336,8 +335,28 @@ impl<'a> Pass<'a> {
         self.draft.status.conditions =
             condition::conditions(&self.batch.status.conditions, &verdict, self.batch.generation, self.now);
         if self.draft.status != *self.batch.status {
-            return Step::Commit(Box::new(Commit { status: self.draft.status, intent, repairs, verdict }));
+            if !newer {
+                self.fit();
+            }
+            // A status that was cut to its size before is cut in the same way again.
+            if self.draft.status != *self.batch.status {
+                return Step::Commit(Box::new(Commit {
+                    status: self.draft.status,
+                    intent,
+                    repairs,
+                    verdict,
+                }));
+            }
         }
         Step::Idle { wake_at: self.wakes.into_iter().min() }
+    }
+
+    /// Cuts the draft to the size that a status may have.
+    fn fit(&mut self) {
+        let desired = self.batch.desired;
+        if desired.problems.is_empty() && self.draft.make_room(desired, MAX_RECORDS, self.now) {
+            display::count_retained(&mut self.draft.status);
+        }
+        display::fit(&mut self.draft.status);
     }
 }

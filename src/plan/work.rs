@@ -1,6 +1,6 @@
 //! What is to be done, sorted: users that need the same thing, ready to become requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -100,20 +100,25 @@ pub struct Sorter<'a> {
     pub now: Timestamp,
 }
 
-/// The list as the draft has it, by folded username.
-pub struct Known {
-    inventory: BTreeMap<String, InventoryEntry>,
-    failures: BTreeMap<String, Failure>,
-    in_flight: std::collections::BTreeSet<String>,
+/// The list as a draft has it, by folded username.
+pub struct Known<'d> {
+    inventory: BTreeMap<String, &'d InventoryEntry>,
+    failures: BTreeMap<String, &'d Failure>,
+    in_flight: BTreeSet<String>,
 }
 
-impl Known {
+impl<'d> Known<'d> {
     /// What a draft says.
     #[must_use]
-    pub fn of(draft: &Draft) -> Self {
+    pub fn of(draft: &'d Draft) -> Self {
         Self {
-            inventory: draft.status.inventory.iter().map(|e| (fold(&e.username), e.clone())).collect(),
-            failures: draft.status.failures.iter().map(|f| (fold(&f.username), f.clone())).collect(),
+            inventory: draft.status.inventory.iter().map(|entry| (fold(&entry.username), entry)).collect(),
+            failures: draft
+                .status
+                .failures
+                .iter()
+                .map(|failure| (fold(&failure.username), failure))
+                .collect(),
             in_flight: draft.in_flight(),
         }
     }
@@ -130,8 +135,8 @@ impl Known {
 
     /// The entry of a user that is ours.
     #[must_use]
-    pub fn owned(&self, key: &str) -> Option<&InventoryEntry> {
-        self.inventory.get(key)
+    pub fn owned(&self, key: &str) -> Option<&'d InventoryEntry> {
+        self.inventory.get(key).copied()
     }
 }
 
@@ -139,15 +144,24 @@ impl<'a> Sorter<'a> {
     /// Sorts all users, parts of refused requests first, the smallest before the others. What needs no
     /// request goes into the draft at once.
     pub fn sort(&self, draft: &mut Draft, wakes: &mut Vec<Timestamp>) -> Vec<Group<'a>> {
+        let mut groups = Vec::new();
+        for (mut group, operation, needs) in self.needs(draft) {
+            for (row, need) in needs {
+                self.put(&mut group, draft, wakes, row, need);
+            }
+            if let Some(operation) = operation {
+                group.keep(operation);
+            }
+            groups.push(group);
+        }
+        groups
+    }
+
+    /// What the users of each group need, from a draft in which nothing of it is done yet.
+    fn needs(&self, draft: &Draft) -> Vec<(Group<'a>, Option<Operation>, Vec<(&'a DesiredRow, Need)>)> {
         let known = Known::of(draft);
-        let mut halves: Vec<Submission> = draft
-            .status
-            .submissions
-            .iter()
-            .filter_map(Recorded::known)
-            .filter(|s| !s.phase.is_under_way())
-            .cloned()
-            .collect();
+        let records = draft.status.submissions.iter().filter_map(Recorded::known);
+        let mut halves: Vec<&Submission> = records.filter(|s| !s.phase.is_under_way()).collect();
         halves.sort_by_key(|half| half.members.len());
         let rows: BTreeMap<String, &'a DesiredRow> = self.rows.iter().map(|row| (row.key(), row)).collect();
         let managers = known.managers(self.rows, self.facts);
@@ -164,40 +178,37 @@ impl<'a> Sorter<'a> {
             adopt: self.adopt,
             now: self.now,
         };
-        let mut groups = Vec::with_capacity(halves.len() + 1);
+        let mut all = Vec::with_capacity(halves.len() + 1);
         // Parts of one request have no user in common with each other or with what is under way; records that
         // somebody wrote may.
         let mut taken = draft.under_way();
         for half in halves {
-            let mut group = Group { half: Some(half.nonce.clone()), ..Group::default() };
+            let mut needs = Vec::new();
             for (name, hash) in half.usernames().iter().zip(&half.row_hashes) {
                 // A row that was changed or taken off is not what JumpCloud refused.
                 let Some(row) = rows.get(&fold(name)).filter(|row| row.hash == *hash) else { continue };
-                if !taken.insert(row.key()) {
-                    continue;
+                if taken.insert(row.key()) {
+                    needs.push((*row, self.user(row, &known, false).need(&around)));
                 }
-                let need = self.user(row, &known, false).need(&around);
-                self.put(&mut group, draft, wakes, row, need);
             }
-            group.keep(half.operation);
-            groups.push(group);
+            let group = Group { half: Some(half.nonce.clone()), ..Group::default() };
+            all.push((group, Some(half.operation), needs));
         }
-        let mut group = Group::default();
-        for row in self.rows {
-            let need = self.user(row, &known, known.in_flight.contains(&row.key())).need(&around);
-            self.put(&mut group, draft, wakes, row, need);
-        }
-        groups.push(group);
-        groups
+        let needs = self
+            .rows
+            .iter()
+            .map(|row| (row, self.user(row, &known, known.in_flight.contains(&row.key())).need(&around)));
+        all.push((Group::default(), None, needs.collect()));
+        all
     }
 
-    fn user<'u>(&'u self, row: &'u DesiredRow, known: &'u Known, in_flight: bool) -> User<'u> {
+    fn user<'u>(&'u self, row: &'u DesiredRow, known: &Known<'u>, in_flight: bool) -> User<'u> {
         let key = row.key();
         User {
             row,
-            owned: known.inventory.get(&key),
+            owned: known.inventory.get(&key).copied(),
             in_flight,
-            failure: known.failures.get(&key),
+            failure: known.failures.get(&key).copied(),
             look: self.facts.users.get(&key),
             repaired: self.facts.repaired.get(&key),
         }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::Draft;
 use crate::api::condition::whole_seconds;
 use crate::plan::claims::Claim;
 use crate::plan::desired::Desired;
+use crate::plan::display::bytes;
 use crate::users::row::{DesiredRow, fold};
 
 impl Draft {
@@ -43,8 +43,9 @@ impl Draft {
     }
 
     /// Forgets what is known of users that the list has not any more, the oldest first, while the records
-    /// have no room: that they are ours, and that a request without an answer may have made them.
-    pub fn make_room(&mut self, desired: &Desired, most: usize, now: Timestamp) {
+    /// have no room: that they are ours, and that a request without an answer may have made them. Whether there was
+    /// anything to forget.
+    pub fn make_room(&mut self, desired: &Desired, most: usize, now: Timestamp) -> bool {
         let rows: BTreeSet<String> = desired.rows.iter().map(DesiredRow::key).collect();
         let retained =
             self.status.inventory.iter().filter_map(|entry| {
@@ -57,14 +58,15 @@ impl Draft {
         });
         let mut oldest: Vec<(String, Leftover)> = retained.chain(evidence).collect();
         if oldest.is_empty() {
-            return;
+            return false;
         }
         oldest.sort();
         let records = (&self.status.inventory, &self.status.failures, &self.status.submissions);
         let mut excess = bytes(&records).saturating_sub(most);
+        let full = excess > 0;
         for (_, leftover) in oldest {
             if excess == 0 {
-                return;
+                break;
             }
             let freed = match leftover {
                 Leftover::Entry(username) => {
@@ -76,6 +78,7 @@ impl Draft {
             };
             excess = excess.saturating_sub(freed.unwrap_or_default());
         }
+        full
     }
 }
 
@@ -86,10 +89,6 @@ enum Leftover {
     Entry(String),
     /// A request without an answer may have made it.
     Evidence(String),
-}
-
-fn bytes(part: &impl Serialize) -> usize {
-    serde_json::to_vec(part).map_or(0, |bytes| bytes.len())
 }
 
 fn take<T>(list: &mut Vec<T>, is_meant: impl Fn(&T) -> bool) -> Option<T> {

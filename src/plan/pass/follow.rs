@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{CHECKING, Pass};
 use crate::api::submission::{Recorded, Submission};
+use crate::plan::draft::Draft;
 use crate::plan::facts::{ConnectionFact, Read};
 use crate::plan::policy::after;
 use crate::plan::submission::{Context, Declared, Next};
@@ -13,7 +14,7 @@ use crate::plan::verdict::Obstacles;
 use crate::plan::work::Known;
 use crate::users::row::fold;
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
     /// Follows every request under way; what has ended goes into the draft. Nothing is read of an
     /// organisation that is not the object's.
     pub(super) fn follow(&mut self, obstacles: &Obstacles) -> Option<Read> {
@@ -41,7 +42,24 @@ impl Pass<'_> {
             Some(ConnectionFact::Ready(_)) if obstacles.other_organization.is_some() => return None,
             Some(ConnectionFact::Ready(_)) => {}
         }
-        let known = Known::of(&self.draft);
+        // Nothing changes the draft before it is known what comes next for all of them.
+        let draft = std::mem::take(&mut self.draft);
+        let (nexts, read) = self.nexts(&draft, open);
+        self.draft = draft;
+        for (submission, next) in nexts {
+            self.take(submission, next);
+        }
+        read
+    }
+
+    /// What comes next for requests under way, up to the first that needs a read.
+    fn nexts(
+        &mut self,
+        draft: &Draft,
+        open: Vec<&'a Submission>,
+    ) -> (Vec<(&'a Submission, Next)>, Option<Read>) {
+        let mut nexts = Vec::new();
+        let known = Known::of(draft);
         let managers = known.managers(&self.batch.desired.rows, self.facts);
         let declared: BTreeMap<String, Declared<'_>> = self
             .batch
@@ -90,22 +108,24 @@ impl Pass<'_> {
                 );
                 if !unread.is_empty() {
                     match self.possible(Read::Managers(unread)) {
-                        Some(read) => return Some(read),
+                        Some(read) => return (nexts, Some(read)),
                         None => continue,
                     }
                 }
             }
-            if let Some(read) = self.take(submission, next) {
-                return Some(read);
+            match next {
+                Next::Read(read) => return (nexts, Some(read)),
+                next => nexts.push((submission, next)),
             }
         }
-        None
+        (nexts, None)
     }
 
-    /// Puts into the draft what comes next for a request; a read is handed back.
-    fn take(&mut self, submission: &Submission, next: Next) -> Option<Read> {
+    /// Puts into the draft what comes next for a request.
+    fn take(&mut self, submission: &Submission, next: Next) {
         match next {
-            Next::Read(read) => return Some(read),
+            // Handed back before.
+            Next::Read(_) => {}
             Next::Wait(until) => self.wakes.push(until),
             Next::Split(halves) => {
                 self.draft.split(&submission.nonce, *halves);
@@ -120,6 +140,5 @@ impl Pass<'_> {
                 self.recorded = true;
             }
         }
-        None
     }
 }

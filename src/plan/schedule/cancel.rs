@@ -125,13 +125,13 @@ pub enum Left {
     Bereft,
 }
 
-/// What comes next for events that are replaced. `left` says what a user would be left with. With `may_write`
-/// unset nothing is called.
+/// What comes next for events that are replaced. `left` says what a user would be left with, `written` whether the
+/// object says of an event that it is replaced. With `may_write` unset nothing is called.
 fn cancel(
     status: &mut ScheduledUserStateStatus,
     facts: &Facts,
     policy: DeletionPolicy,
-    left: impl Fn(&str, &ScheduledUserStateStatus) -> Left,
+    (left, written): (impl Fn(&str, &ScheduledUserStateStatus) -> Left, impl Fn(&EventEntry) -> bool),
     (again, may_write): (bool, bool),
 ) -> Cancelling {
     let mut next = Cancelling::default();
@@ -150,6 +150,12 @@ fn cancel(
             continue;
         }
         if lefts.contains(&Left::Waiting) {
+            next.left += leaving;
+            continue;
+        }
+        if !rows.iter().all(&written) {
+            // Nobody takes an event back of which that is written: a DELETE that comes late takes nothing that is
+            // wanted.
             next.left += leaving;
             continue;
         }
@@ -222,7 +228,14 @@ impl Pass<'_> {
             return;
         }
         let may = (again, self.may_write() && self.is_ours() && !self.held());
-        let next: Cancelling = cancel(&mut self.status, self.facts, policy, left, may);
+        let known = &self.schedule.status.events;
+        let written = |entry: &EventEntry| {
+            let same = |other: &EventEntry| {
+                (&other.id, &other.scheduled_job_id) == (&entry.id, &entry.scheduled_job_id)
+            };
+            deleting || known.iter().any(|other| same(other) && other.superseded == entry.superseded)
+        };
+        let next: Cancelling = cancel(&mut self.status, self.facts, policy, (left, written), may);
         work.cancels += next.left;
         if next.again {
             self.wakes.push(after(self.now, AGAIN));

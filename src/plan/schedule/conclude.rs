@@ -42,8 +42,11 @@ impl Pass<'_> {
             return self.commit(None, verdict);
         }
         let pending = self.status.users.iter().any(|user| user.result == result::PENDING);
+        // Until it is seen what became of an event, another leader's clock may be before the instant: it would put
+        // the finalizer back.
+        let open = self.status.events.iter().any(|entry| is_undone(entry, self.schedule.desired.deletion));
         let done = self.schedule.desired.deletion == DeletionPolicy::Retain
-            || !(pending || self.must_be_undone(&self.status));
+            || !(pending || open || self.must_be_undone(&self.status));
         if self.schedule.has_finalizer && done {
             return Step::Finalizer(Finalizer::Remove);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::cancel::is_undone;
 use super::change::{Change, kept_time};
 use super::desired::{Desired, Mail};
 use super::draft;
@@ -34,7 +35,7 @@ pub enum Need {
     Post,
     /// The listed event becomes this object's.
     Adopt(Listed),
-    /// The event that it has, and that was to be cancelled, stays.
+    /// The event that it has, which was replaced and is nothing to cancel, is wanted again.
     Reclaim(String),
     /// The event that it has is gone.
     Vanished,
@@ -347,12 +348,13 @@ impl Circumstances<'_> {
         look.rows.iter().any(|row| row.user_id == entry.id && row.job_id == entry.scheduled_job_id)
     }
 
-    /// Whether events that were to be cancelled may stay as they are: nobody of them is to lose it, and
-    /// nobody has another one.
+    /// Whether events that were replaced may be taken back: nobody of them is to lose it, nobody has another one,
+    /// and nobody cancels them. A `DELETE` of any other may be on its way, whatever is declared by now.
     fn may_stay(&self, job_id: &str) -> bool {
         let rows = self.status.events.iter().filter(|entry| entry.scheduled_job_id == job_id);
         rows.into_iter().all(|entry| {
             !entry.shared
+                && !is_undone(entry, self.desired.deletion)
                 && Change::of(entry, self.status) == Some(self.change)
                 && self.wanted.contains(&entry.id)
                 && self.current(&entry.id).is_none()

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use jumpcloud_operator::api::submission::Submission;
 use jumpcloud_operator::api::user_status::{Failure, JumpCloudUserBatchStatus};
 
+pub use self::quiet::restless;
 use crate::api_server::{Cause, Kept, Object};
 use crate::clock::Ms;
 use crate::history::History;

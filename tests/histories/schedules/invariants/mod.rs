@@ -83,7 +83,7 @@ impl World {
         let lost = self.lost(object);
         let uid = object.uid;
         self.jumpcloud.events.iter().filter(move |event| {
-            matches!(&event.author, Author::Post(nonce, by) if *by == uid && self.sent(nonce) > lost)
+            matches!(&event.author, Author::Post(nonce, by) if *by == uid && self.intended(nonce) > lost)
         })
     }
 
@@ -93,8 +93,14 @@ impl World {
         losses.map(|kept| kept.at).max().unwrap_or(Ms::MIN)
     }
 
-    fn sent(&self, nonce: &str) -> Ms {
-        self.ledger.posts.iter().find(|post| post.order.nonce == nonce).map_or(Ms::MIN, |post| post.at)
+    /// When a request was intended, or else sent: a record that was written before the loss is lost with the rest.
+    fn intended(&self, nonce: &str) -> Ms {
+        let mut versions =
+            self.api.versions.iter().filter_map(|kept| Some((kept.at, kept.object.as_deref()?)));
+        let has = |object: &Object| object.status.submissions.iter().any(|r| r.nonce() == Some(nonce));
+        let intent = versions.find(|(_, object)| has(object)).map(|(at, _)| at);
+        let sent = || self.ledger.posts.iter().find(|post| post.order.nonce == nonce).map(|post| post.at);
+        intent.or_else(sent).unwrap_or(Ms::MIN)
     }
 
     /// Whether the user is there now.

@@ -2,12 +2,17 @@
 
 use super::History;
 use crate::clock::{MINUTE, Ms, SECOND};
+use crate::invariants::restless;
 use crate::schedules::history::{DAY, HOUR};
 
 /// Checks the rule.
 pub fn check(history: &History) -> Vec<String> {
     let world = &history.world;
     let mut found = Vec::new();
+    for place in 0..world.profile.objects {
+        let times = world.api.versions.iter().filter(|kept| kept.place == place).map(|kept| kept.at);
+        found.extend(restless(times).into_iter().map(|text| format!("{place}: {text}")));
+    }
     for place in 0..world.profile.objects {
         let Some(object) = world.api.live(place) else {
             let after =

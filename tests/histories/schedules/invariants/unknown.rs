@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use jumpcloud_operator::api::schedule_status::result;
+
 use super::World;
 use crate::clock::Ms;
 use crate::schedules::jumpcloud::number;
 use crate::schedules::manifest::Change;
+use crate::schedules::objects::Object;
 
 /// Checks the rule.
 pub fn check(world: &World) -> Vec<String> {
@@ -21,7 +24,10 @@ pub fn check(world: &World) -> Vec<String> {
         let mut sent: Vec<Ms> =
             world.lost_posts(uid, user, change).filter(|post| !post.taken).map(|post| post.at).collect();
         sent.sort_unstable();
-        // Another change meanwhile, a lost status or a person who asks for it makes a new start.
+        // Another change meanwhile, a lost status or a person who asks for it makes a new start; so does an event
+        // that the user has had in between.
+        let had_event =
+            |object: &Object| object.said(user).is_some_and(|line| line.result == result::SCHEDULED);
         let anew = |from: Ms, to: Ms| {
             world.api.versions.iter().filter(|kept| (from..=to).contains(&kept.at)).any(|kept| {
                 kept.object.as_deref().is_some_and(|object| {
@@ -30,7 +36,8 @@ pub fn check(world: &World) -> Vec<String> {
                             || object.spec.manifest.paused
                             || kept.loss
                             || !object.spec.manifest.names(user)
-                            || object.retry_failed.is_some())
+                            || object.retry_failed.is_some()
+                            || had_event(object))
                 })
             })
         };

@@ -37,6 +37,26 @@ fn from_the_manifest_to_the_outcome() {
 }
 
 #[test]
+fn leaders_whose_clocks_differ_do_not_fight_over_the_finalizer() {
+    let mut world = World::new(spec(&["ada"]), &["ada"]);
+    world.pass();
+    world.took();
+    for time in ["2027-01-04T08:02:00Z", "2027-01-04T07:57:00Z", "2027-01-04T08:03:00Z"] {
+        // JumpCloud, by its own clock, is before the instant.
+        world.now = time.parse().unwrap();
+        world.pass();
+        let log = world.took();
+        assert!(!log.contains("Add") && !log.contains("Remove"), "{time}: {log}");
+    }
+    world.until("2027-01-04T08:21:00Z");
+    world.pass();
+    assert!(world.took().ends_with("commit, Remove"));
+    world.now = "2027-01-04T07:59:00Z".parse().unwrap();
+    world.pass();
+    assert_eq!(world.took(), "");
+}
+
+#[test]
 fn three_requests_for_many_users() {
     let names: Vec<String> = (0..250).map(|n| format!("u{n:03}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();

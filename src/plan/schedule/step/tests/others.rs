@@ -175,3 +175,26 @@ fn what_was_there_before_a_request_is_not_its_own() {
     let entry = &world.status.events[0];
     assert_eq!((entry.scheduled_job_id == "another", entry.origin.as_str()), (false, "Created"));
 }
+
+#[test]
+fn an_event_whose_deletion_may_come_late_is_not_taken_back() {
+    let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob"]);
+    world.shared = false;
+    world.pass();
+    world.took();
+    // Off the list: that is written before anything is deleted, and the DELETE gets no answer.
+    world.edit(|spec| drop(spec.users.pop()));
+    world.loses_calls = true;
+    world.pass();
+    let log = world.took();
+    assert!(log.starts_with("commit, list, Cancel"), "{log}");
+    assert_eq!(world.listed().len(), 2);
+    // On it again: the event that may still be deleted is replaced.
+    world.edit(|spec| spec.users.push(serde_json::from_value(json!({"username": "bob"})).unwrap()));
+    world.loses_calls = false;
+    world.pass();
+    let log = world.took();
+    assert!(log.find("post").unwrap() < log.find("Cancel").unwrap(), "{log}");
+    assert_eq!(world.listed().len(), 2, "{log}");
+    assert_eq!(world.reason(), "Scheduled");
+}

@@ -37,6 +37,8 @@ pub(super) struct World {
     pub(super) loses: bool,
     /// The next search gets no answer.
     pub(super) deaf: bool,
+    /// Requests that may be repeated get no answer, and nothing has happened yet.
+    pub(super) loses_calls: bool,
 }
 
 impl World {
@@ -60,6 +62,7 @@ impl World {
             refuses: false,
             loses: false,
             deaf: false,
+            loses_calls: false,
         }
     }
 
@@ -142,6 +145,10 @@ impl World {
                 }
                 Step::Call(call) => {
                     self.log.push(format!("{call:?}"));
+                    if self.loses_calls {
+                        facts.called(call, Repaired::Unknown);
+                        continue;
+                    }
                     match &call {
                         Call::Cancel { job_id } => {
                             self.events.retain(|event| event.job_id != *job_id);

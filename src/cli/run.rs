@@ -29,6 +29,7 @@ use crate::controller::scheduled_events;
 use crate::controller::turns::Turns;
 use crate::controller::user_batch::Listeners;
 use crate::controller::wakes::Wakes;
+use crate::controller::watching::{bounded, watched};
 use crate::controller::{attend, gauges, memory, running, schedule, sweep};
 use crate::jumpcloud::observe::Observer;
 use crate::runtime::admin::{Admin, Readiness};
@@ -62,6 +63,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         kube::Config::infer().await.context("no cluster: neither KUBECONFIG nor a service account")?,
         |name| std::env::var(name).ok(),
     );
+    let config = bounded(config);
     let namespace = args.lease_namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
     let client = kube::Client::try_from(config).context("the API server's client cannot be built")?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "jumpcloud-operator starts");
@@ -160,9 +162,8 @@ fn controllers(
         [] => vec![None],
         some => some.iter().cloned().map(Some).collect(),
     };
-    let selected =
-        watcher::Config { label_selector: args.watch_selector.clone(), ..watcher::Config::default() };
-    let all = watcher::Config::default();
+    let selected = watcher::Config { label_selector: args.watch_selector.clone(), ..watched() };
+    let all = watched();
     let connections: Vec<_> = scopes
         .iter()
         .map(|scope| Controller::new(api::<Watched>(client, scope.as_deref()), all.clone()))

@@ -27,6 +27,7 @@ use super::intake::{Intake, Listener};
 use super::running::Object;
 use super::scheduled_events::News;
 use super::wakes::Woken;
+use super::watching::watched;
 use super::{orphan, unreadable};
 use crate::api::recording::Recording;
 use crate::runtime::clock;
@@ -94,7 +95,7 @@ pub async fn run<K: Attended>(
     let own = trigger_self(reflector(writer, events).applied_objects(), ());
     let heads = store.clone();
     let mut news = News::default();
-    let changed = watcher(connections, watcher::Config::default())
+    let changed = watcher(connections, watched())
         .default_backoff()
         .try_filter(move |event| std::future::ready(news.is_news(event)))
         .touched_objects();

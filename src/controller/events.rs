@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder};
 
+use super::error::{KUBE_TIMEOUT, within};
 use crate::api::condition::{self, Reason, Standing, Verdict};
 use crate::users::clean;
 
@@ -147,11 +148,13 @@ fn due(old: &[Condition], verdict: &Verdict) -> Option<Event> {
 }
 
 async fn publish(recorder: &Recorder, object: &ObjectReference, event: &Event) {
-    match recorder.publish(event, object).await {
-        Ok(()) => {}
-        Err(error) if is_of_ending_namespace(&error) => {
+    match within(KUBE_TIMEOUT, recorder.publish(event, object)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) if is_of_ending_namespace(&error) => {
             tracing::debug!(reason = event.reason, "the namespace ends and takes no event");
         }
+        Ok(Err(error)) => tracing::warn!(%error, reason = event.reason, "event was not published"),
+        // Whoever waits here does nothing for the object meanwhile.
         Err(error) => tracing::warn!(%error, reason = event.reason, "event was not published"),
     }
 }

@@ -29,3 +29,4 @@ pub mod turns;
 pub mod unreadable;
 pub mod user_batch;
 pub mod wakes;
+pub mod watching;

@@ -24,6 +24,7 @@ use crate::controller::claims::Claims;
 use crate::controller::connection::{self, Watched};
 use crate::controller::connections::Connections;
 use crate::controller::context::Context;
+use crate::controller::error::{KUBE_TIMEOUT, within};
 use crate::controller::schedule_claims::ScheduleClaims;
 use crate::controller::scheduled_events;
 use crate::controller::turns::Turns;
@@ -40,6 +41,9 @@ use crate::runtime::{clock, guard, lease, telemetry};
 
 /// What a standby still waits for.
 const CACHES: &str = "the API server to answer";
+
+/// How long passes may go on after the lease is lost: longer than one call of the API server may take.
+const PASSES: Duration = KUBE_TIMEOUT.saturating_mul(2);
 
 /// Counts requests to JumpCloud.
 struct Counted(Metrics);
@@ -73,7 +77,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let readiness = Readiness::waiting_for([CACHES]);
     let admin = Admin::bind(args.admin_address).await?;
     let serving = tokio::spawn(admin.serve(readiness.clone(), Arc::new(registry), shutdown.token()));
-    client.apiserver_version().await.context("the API server does not answer")?;
+    within(KUBE_TIMEOUT, client.apiserver_version()).await?.context("the API server does not answer")?;
     readiness.reached(CACHES);
 
     let (leadership, campaign) = compete(&args, &client, namespace, &shutdown);
@@ -144,7 +148,9 @@ async fn lead(
         // Starting over with an empty memory is the best tested path.
         tracing::error!("lease lost; ending, to be started again");
         shutdown.begin();
-        running.await;
+        if tokio::time::timeout(PASSES, running).await.is_err() {
+            tracing::warn!("passes that have not ended are given up; what they have sent is still recorded");
+        }
     }
     metrics.leader.set(0);
     Ok(lost)

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::harness::manifests::{connection, plain_users, secret};
 use crate::harness::plane::{apply, plane};
+use crate::harness::weather::clean_only;
 use crate::harness::world::World;
 
 const MONDAY: &str = "2100-01-04T08:00:00Z";
@@ -329,6 +330,9 @@ async fn a_reader_that_goes_away_is_no_failure() {
 /// With the operator's own rights, which suffice.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_gives_place_and_credential() {
+    if clean_only("a person's command asks once") {
+        return;
+    }
     let world = World::new("api-connection", Settings::default()).await;
     let (namespace, url) = (world.namespace.as_str(), world.sim.url());
     let kubeconfig = plane().service_account_kubeconfig(namespace, "jumpcloud-operator").expect("a token");

@@ -10,6 +10,7 @@ use crate::harness::manifests::{batch, connection, plain_users};
 use crate::harness::operator::DEFAULTS;
 use crate::harness::plane::apply;
 use crate::harness::wait::eventually;
+use crate::harness::weather::clean_only;
 use crate::harness::world::{PATIENCE, World};
 
 /// A 1-user batch beside 100 batches of 100 of another namespace on one key ends within twice its time
@@ -17,6 +18,9 @@ use crate::harness::world::{PATIENCE, World};
 /// not waited for; they go on taking all they can get until the small one has ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_user_beside_ten_thousand_takes_no_more_than_twice_its_time() {
+    if clean_only("measures time") {
+        return;
+    }
     const JOBS: usize = 4;
     let mut settings = Settings::default();
     settings.jobs.service_time_ms = 10_000;

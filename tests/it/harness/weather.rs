@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use fault_proxy::{Proxy, Which};
 use jumpcloud_sim::Sim;
+use jumpcloud_sim::invariants::Double;
 
 pub use person::{Kind, rescue};
 
@@ -152,6 +153,12 @@ pub fn proxy_before(kubeconfig: &Path, weather: Weather) -> Arc<Proxy> {
 /// How long to wait for what takes `limit` without faults.
 pub fn patience(limit: Duration) -> Duration {
     if is_on() { limit * SLOWER } else { limit }
+}
+
+/// Under weather: whether a second job of a user is right, because nobody could know of the first one and two looks
+/// have missed the user.
+pub fn excuses(double: &Double) -> bool {
+    is_on() && double.earlier.reply_lost && double.was_looked_up(2)
 }
 
 /// Whether the test is to end here, because it cannot hold under weather; says so, and why.

@@ -99,7 +99,7 @@ impl<'a> Load<'a> {
     /// Declares everything, never more than [`SIDE_BY_SIDE`] at a time, and waits until all has settled.
     pub async fn settle(&mut self, crew: &mut Crew, limit: Duration) {
         let begun = Instant::now();
-        loop {
+        for round in 0_usize.. {
             crew.keep();
             let standing = self.standing().await;
             let waiting = self.advance(&standing);
@@ -111,7 +111,15 @@ impl<'a> Load<'a> {
                 begun.elapsed() < limit,
                 "not settled within {limit:?}: {left:#?}\nall stand so: {standing:#?}"
             );
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            if round % 30 == 0 {
+                let (restarts, seconds) = (crew.restarts(), begun.elapsed().as_secs());
+                let left = left.len();
+                eprintln!(
+                    "{seconds} s: {left} under way, {} to declare, {restarts} restarts",
+                    self.to_declare
+                );
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 

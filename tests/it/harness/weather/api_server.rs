@@ -13,13 +13,16 @@ const LEASES: f64 = 0.05;
 ///
 /// `freezes` says whether watches may be silent: somebody must end that.
 ///
+/// - What a process asks when it starts (`/version`) is let through: without an answer it ends at once, to be started
+///   again, and most tests have nobody who does that.
 /// - Silence is rare: it costs an object 15 s, the operator's limit for a call.
 /// - An event is never merely dropped: an API server does not do that, and whoever dropped it would have to be told.
 ///   What stands for it is 410 in its place, after which the events since are merged into a list; a watch that is
 ///   frozen, and then cut; and a watch that is cut at the event.
 pub fn weather(probability: f64, seed: u64, freezes: bool) -> Weather {
+    let start = Which::all().on("");
     let leases = Which::all().on("leases");
-    let probabilities = vec![(leases, probability.min(LEASES)), (Which::all(), probability)];
+    let probabilities = vec![(start, 0.0), (leases, probability.min(LEASES)), (Which::all(), probability)];
     let writes = Which::writes;
     let kinds = vec![
         (10, FaultRule::refuse()),

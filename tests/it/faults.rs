@@ -2,5 +2,11 @@
 //!
 //! Every run here is bounded under `make test` and whole under `make test-faults`.
 
+mod crashes;
+mod effect;
+mod frozen;
+mod handover;
 mod newer;
 mod thousand;
+mod unheard;
+mod workload;

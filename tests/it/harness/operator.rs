@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use devenv::port::free_port;
-use devenv::supervised::{Program, Signal, Supervised};
+use devenv::supervised::{Exit, Program, Signal, Supervised};
 use serde_json::{Value, json};
 
 use super::invariants::site;
@@ -123,6 +123,11 @@ impl Operator {
             None => self,
             Some(_) => Self::of(self.command.clone()),
         }
+    }
+
+    /// How it has ended by itself, or nothing when it still runs after `limit`.
+    pub fn ended(&self, limit: Duration) -> Option<Exit> {
+        self.process.wait_exit(limit).expect("the supervisor answers")
     }
 
     /// Sends a signal.

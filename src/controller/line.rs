@@ -51,6 +51,9 @@ pub struct Line<'a, K: Recording> {
     pub client: Option<JumpCloud>,
     namespace: &'a str,
     name: &'a str,
+    /// Of the spec that the pass works by. An answer of the API server may bring an object whose spec has been
+    /// edited since; what is written must not speak of that.
+    generation: i64,
     turn: Turn<'a>,
     armed: Option<Box<Armed>>,
     /// The status as it was written last, when the API server did not keep all of it.
@@ -99,6 +102,7 @@ impl<'a, K: Recording> Line<'a, K> {
         Self {
             context,
             api,
+            generation: object.generation(),
             object,
             client: None,
             namespace,
@@ -122,6 +126,12 @@ impl<'a, K: Recording> Line<'a, K> {
     #[must_use]
     pub fn namespace(&self) -> &'a str {
         self.namespace
+    }
+
+    /// The generation of the spec that this pass works by.
+    #[must_use]
+    pub fn generation(&self) -> i64 {
+        self.generation
     }
 
     /// What this process remembers of the object.
@@ -265,7 +275,11 @@ impl<'a, K: Recording> Line<'a, K> {
 
     /// The pass ends: keeps what later passes and others are told. `wake` is when the planner wants to be asked
     /// again. Returns when to look again.
-    pub fn end(self, notes: &Notes, wake: Option<Timestamp>) -> Option<Duration> {
+    pub fn end(mut self, notes: &Notes, wake: Option<Timestamp>) -> Option<Duration> {
+        if self.object.generation() != self.generation {
+            // The watch tells of the edit as well, unless it is late or broken.
+            self.look_again();
+        }
         let status = self.object.status();
         let accepted = status.submissions().iter().filter_map(Recorded::known);
         let jobs: Vec<String> =

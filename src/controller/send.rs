@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tracing::Instrument;
 
 use super::object::Fetched;
 use super::record::{Acceptance, Address, Armed, Ready, Receipt, record};
@@ -150,7 +151,8 @@ pub async fn send<K: Recording>(
             }
         }
     };
-    shutdown.submit(task).await.ok()
+    // The lines that it logs name the object, also after the pass has ended.
+    shutdown.submit(task.in_current_span()).await.ok()
 }
 
 fn refused(refusal: &Refusal) -> Outcome {

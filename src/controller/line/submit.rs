@@ -34,7 +34,8 @@ pub struct Delivered {
     /// What it means for the pass.
     pub setback: Setback,
     /// The pass ends: the request was accepted and that could not be recorded, so whoever comes next
-    /// settles it as unknown.
+    /// settles it as unknown; or it was recorded in an object that has been edited since, so whoever comes next
+    /// works by the new spec.
     pub lost_sight: bool,
 }
 
@@ -137,10 +138,11 @@ impl<K: Recording> Line<'_, K> {
         } else {
             self.context.memory.delivered(self.object.uid());
         }
-        let lost_sight = sent.outcome == Outcome::Accepted && sent.object.is_none();
+        let mut lost_sight = sent.outcome == Outcome::Accepted && sent.object.is_none();
         if let Some(object) = sent.object {
             self.object = object;
             self.turn.report(self.object.status().submissions(), self.object.version(), false);
+            lost_sight = self.object.generation() != self.generation;
         }
         Some(Delivered { nonce, outcome: sent.outcome, setback, lost_sight })
     }

@@ -16,8 +16,6 @@ mod cel;
 #[cfg(test)]
 mod claims;
 #[cfg(test)]
-mod crash;
-#[cfg(test)]
 mod create;
 #[cfg(test)]
 mod events;
@@ -41,6 +39,8 @@ mod outdated;
 mod permissions;
 #[cfg(test)]
 mod poison;
+#[cfg(test)]
+mod replies;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]

@@ -18,8 +18,6 @@ mod checked;
 #[cfg(test)]
 mod claims;
 #[cfg(test)]
-mod crash;
-#[cfg(test)]
 mod create;
 #[cfg(test)]
 mod events;
@@ -43,6 +41,8 @@ mod outdated;
 mod permissions;
 #[cfg(test)]
 mod poison;
+#[cfg(test)]
+mod replies;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]

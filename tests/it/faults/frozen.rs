@@ -16,7 +16,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::Api;
 use serde_json::Value;
 
-use super::crashes::{SIDE_BY_SIDE, differences, free_lease, on_a_thread};
+use super::crashes::{SIDE_BY_SIDE, differences, free_lease, is_request, on_a_thread};
 use super::effect::{Boundary, Effect, Effects, Kind, Mark, Moment, Stopped};
 use super::workload::{LEAVERS, LIMIT, Stage, Workload, flags};
 use crate::harness::extent::{is_full, part_of};
@@ -42,9 +42,11 @@ impl Thaw {
     /// The moments of an effect at which this tells something new.
     fn moments(self, effect: &Effect) -> &'static [Moment] {
         match self {
-            Self::AtOnce | Self::AtTheEnd => &[Moment::Lost, Moment::After],
+            // A read that is lost is made again.
+            Self::AtOnce | Self::AtTheEnd if effect.is_mutating() => &[Moment::Lost, Moment::After],
+            Self::AtOnce | Self::AtTheEnd => &[Moment::After],
             Self::WithItsRequest if effect.is_mutating() => &[Moment::Late],
-            Self::Expired if effect.is_mutating() => &[Moment::After],
+            Self::Expired if is_request(effect) => &[Moment::After],
             Self::WithItsRequest | Self::Expired => &[],
         }
     }

@@ -1,18 +1,16 @@
-//! The operator killed in the middle, and replies that get lost.
+//! Replies and requests that get lost, and an object that is deleted while its job runs. Crashes at each effect are in
+//! `faults::crashes`.
 
 use std::time::Duration;
 
-use jumpcloud_sim::invariants::Double;
 use jumpcloud_sim::{FaultRule, Route, Settings};
 use serde_json::json;
 
 use crate::harness::manifests::plain_users;
-use crate::harness::operator::{FRAGILE, Operator, QUICK};
+use crate::harness::operator::QUICK;
 use crate::harness::truth::{assert_single_create, assert_true, existing};
 use crate::harness::wait::eventually;
 use crate::harness::world::World;
-
-const USERS: usize = 300;
 
 /// After one crash: three jobs, some of unknown outcome, two quarantines, look-ups.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -23,74 +21,7 @@ fn settings() -> Settings {
     settings
 }
 
-/// A second job for a user is right when the first reply never came, a quarantine passed and two looks
-/// missed the user.
-fn settled_by_looking(double: &Double) -> bool {
-    double.was_looked_up(2)
-}
-
-/// Requests that a run without a crash makes at least: 2 look-ups and a job, three times, then 3 polls
-/// and 6 look-ups. What is written to the API server lies between them.
-const REQUESTS: usize = 18;
-
-/// Moments at which the operator is killed.
-const MOMENTS: usize = 20;
-
-/// Kills the operator when the simulator has seen so many requests, or some milliseconds later, and
-/// starts it again: the same users, a true status, no user in two jobs.
-async fn killed_at(moment: usize) {
-    let request = moment * (REQUESTS - 1) / (MOMENTS - 1);
-    let pause = Duration::from_millis(15 * (moment % 4) as u64);
-    let name = format!("crash-{moment}");
-    let world = World::new(&name, settings()).await;
-    let first = world.replica("a", FRAGILE);
-    world.connection_reason("default", "Succeeded").await;
-    let before = requests(&world);
-    let users = plain_users("c", USERS);
-    world.apply_batch("users", &json!({"users": users}));
-    eventually("the moment", LIMIT, async || {
-        let seen = requests(&world) - before;
-        if seen > request { Ok(()) } else { Err(seen) }
-    })
-    .await;
-    tokio::time::sleep(pause).await;
-    first.kill();
-    let mut second = Some(world.replica("b", FRAGILE));
-    let status = eventually("the end", LIMIT, async || {
-        second = second.take().map(Operator::keep);
-        world.succeeded("users").await
-    })
-    .await;
-    assert_eq!(existing(&world.sim).len(), USERS);
-    assert_true(&world.sim, &status);
-    assert_single_create(&world.sim, settled_by_looking);
-    assert_eq!(status.submissions, Vec::new());
-}
-
-fn requests(world: &World) -> usize {
-    world.sim.ledger().iter().filter(|entry| entry.request().is_some()).count()
-}
-
-/// Bar 5: twenty moments, from the first look-up to the last one after the jobs.
-macro_rules! moments {
-    ($($name:ident: $moments:expr;)*) => {$(
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for moment in $moments {
-                killed_at(moment).await;
-            }
-        }
-    )*};
-}
-
-moments! {
-    killed_at_moments_0_to_4: 0..5;
-    killed_at_moments_5_to_9: 5..10;
-    killed_at_moments_10_to_14: 10..15;
-    killed_at_moments_15_to_19: 15..20;
-}
-
-/// The rest of bar 5: no second accepted job for users whose reply was lost after acting, and a true
+/// No second accepted job for users whose reply was lost after acting, and a true
 /// status within two quarantines (2 s each) and 10 s.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_reply_is_settled_by_looking() {

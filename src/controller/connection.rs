@@ -36,6 +36,9 @@ const KIND: &str = "JumpCloudConnection";
 /// A refused credential is tried again this many Secret polls later, though nothing has changed.
 const RECHECK: u32 = 10;
 
+/// How long the newer object is waited for after a conflict.
+const CONFLICT_PAUSE: Duration = Duration::from_secs(1);
+
 /// A connection as watched: one that cannot be decoded does not stop the watch.
 pub type Watched = DeserializeGuard<JumpCloudConnection>;
 
@@ -67,8 +70,9 @@ async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Actio
     let result = guard(pass.instrument(span.clone())).await.unwrap_or(Err(Error::Panicked));
     let outcome = result.as_ref().map_or_else(Error::category, |_| "ok");
     context.metrics.reconciled(KIND, outcome, started.elapsed());
-    if let Err(error) = &result {
-        span.in_scope(|| tracing::warn!(%error, "pass failed"));
+    match &result {
+        Ok(_) => context.memory.pass_ended(watched.meta().uid.as_deref().unwrap_or_default()),
+        Err(error) => span.in_scope(|| tracing::warn!(%error, "pass failed")),
     }
     context.connections.measure(&context.metrics);
     result
@@ -134,7 +138,9 @@ async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Ac
         new.organization = Some(organization);
         new.new_user_state = new_user_state(&client, &old, &new).await;
     }
-    write(connection, &old, &new, &assessed.verdict, context).await?;
+    if !write(connection, &old, &new, &assessed.verdict, context).await? {
+        return Ok(Action::requeue(CONFLICT_PAUSE));
+    }
     if assessed.verdict.standing != Standing::Done {
         return Ok(again(context));
     }
@@ -194,35 +200,33 @@ async fn new_user_state(
     }
 }
 
-/// Writes the status, when it says anything new.
+/// Writes the status, when it says anything new. False after a conflict. What could not be written is remembered:
+/// the next pass would otherwise find nothing left to do.
 async fn write(
     connection: &JumpCloudConnection,
     old: &JumpCloudConnectionStatus,
     new: &JumpCloudConnectionStatus,
     verdict: &Verdict,
     context: &Context,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     if new == old {
-        return Ok(());
+        return Ok(true);
     }
+    let (namespace, name) = (connection.namespace().unwrap_or_default(), connection.name_any());
     let uid = connection.uid().unwrap_or_default();
     let patch = status_patch(&uid, &connection.resource_version().unwrap_or_default(), old, new);
-    let api: Api<JumpCloudConnection> =
-        Api::namespaced(context.client.clone(), &connection.namespace().unwrap_or_default());
-    match within(
-        KUBE_TIMEOUT,
-        api.patch_status(&connection.name_any(), &written_by_us(), &Patch::Merge(&patch)),
-    )
-    .await?
-    {
+    let api: Api<JumpCloudConnection> = Api::namespaced(context.client.clone(), &namespace);
+    let written =
+        within(KUBE_TIMEOUT, api.patch_status(&name, &written_by_us(), &Patch::Merge(&patch))).await;
+    if !matches!(written, Ok(Ok(_))) {
+        context.connections.untold(&namespace, &name);
+    }
+    match written? {
         Ok(_) => {}
-        // The watch brings the newer object, and with it another pass.
-        Err(error) if is_conflict(&error) => {
-            context.connections.doubt(&connection.namespace().unwrap_or_default(), &connection.name_any());
-            return Ok(());
-        }
+        // The watch brings the newer object, and with it another pass; or it has brought it before.
+        Err(error) if is_conflict(&error) => return Ok(false),
         Err(error) => return Err(error.into()),
     }
     events::transition(&context.recorder, connection, &old.conditions, verdict).await;
-    Ok(())
+    Ok(true)
 }

@@ -68,6 +68,8 @@ struct Held {
     generation: i64,
     epoch: u64,
     in_doubt: bool,
+    /// What the check came to could not be written to the connection's status.
+    untold: bool,
     state: State,
 }
 
@@ -193,6 +195,16 @@ impl Connections {
         self.wake();
     }
 
+    /// What a check came to could not be written: it is made again. Meanwhile the connection is used as it was
+    /// found, so that nobody waits for a status.
+    pub fn untold(&self, namespace: &str, name: &str) {
+        self.with(|held| {
+            if let Some(held) = held.get_mut(&key(namespace, name)) {
+                held.untold = true;
+            }
+        });
+    }
+
     /// Counts how often the connection has changed: its spec, its Secret, whether it can be used.
     #[must_use]
     pub fn epoch(&self, namespace: &str, name: &str) -> u64 {
@@ -205,7 +217,7 @@ impl Connections {
         let generation = connection.metadata.generation.unwrap_or_default();
         let Some(held) = self.with(|held| held.get(&key_of(connection)).cloned()) else { return Due::Check };
         match held.state {
-            _ if held.generation != generation || held.in_doubt => Due::Check,
+            _ if held.generation != generation || held.in_doubt || held.untold => Due::Check,
             State::Usable(_) => Due::Nothing,
             State::Unusable { version: Some(version), checked, .. } if checked.elapsed() < recheck => {
                 Due::CheckIfChanged(version)
@@ -375,7 +387,7 @@ impl Connections {
             // A check that finds what it found before changes nothing: who was refused still waits.
             let same = before.is_some_and(|held| held.generation == generation && held.state.is_like(&state));
             let epoch = before.map_or(0, |held| held.epoch) + u64::from(!same);
-            all.insert(key_of(connection), Held { generation, epoch, in_doubt: false, state });
+            all.insert(key_of(connection), Held { generation, epoch, in_doubt: false, untold: false, state });
         });
     }
 

@@ -8,8 +8,6 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
-mod api_faults;
-#[cfg(test)]
 mod canary;
 #[cfg(test)]
 mod cel;

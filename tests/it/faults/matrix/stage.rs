@@ -1,0 +1,76 @@
+//! One operator for many cells.
+//!
+//! Limits, pauses and doubts belong to the credential of an origin, and each cell has a simulator and a connection
+//! of its own: cells share the process and nothing that one of them could have slowed for another.
+
+use std::sync::Arc;
+
+use jumpcloud_sim::{DEFAULT_KEY, Settings, Sim};
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use serde_json::{Value, json};
+
+use crate::harness::manifests;
+use crate::harness::operator::{Operator, QUICK, but};
+use crate::harness::plane::apply;
+use crate::harness::world::World;
+
+/// A namespace with an operator that may speak to all of some simulators.
+pub struct Stage {
+    /// The namespace.
+    pub world: World,
+    /// The operator.
+    pub operator: Operator,
+}
+
+impl Stage {
+    /// Begins; `quick` are the flags.
+    pub async fn begin(name: &str, sims: &[Arc<Sim>], quick: &[(&str, &str)]) -> Self {
+        let world = World::bare(name, Settings::default()).await;
+        apply(&manifests::secret(name, DEFAULT_KEY).to_string());
+        let allowed = sims.iter().map(|sim| ("--allowed-api-url", sim.url()));
+        let flags: Vec<_> = quick.iter().copied().chain(allowed).collect();
+        let operator = world.operator(&flags);
+        Self { world, operator }
+    }
+}
+
+/// The flags of the matrix: times that a slow machine keeps, and room for all cells at once.
+pub fn flags() -> Vec<(&'static str, &'static str)> {
+    let longer = [
+        ("--submit-timeout", "10s"),
+        ("--unknown-quarantine", "15s"),
+        // The lease is none of its subjects.
+        ("--leader-elect", "false"),
+        ("--lease-duration", "60s"),
+        ("--lease-renew-deadline", "50s"),
+        ("--concurrency", "64"),
+    ];
+    longer.into_iter().fold(QUICK.to_vec(), |flags, (flag, value)| but(&flags, flag, value))
+}
+
+/// The objects of that kind, as JSON.
+pub fn objects(world: &World, kind: &str) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("jumpcloud-operator.dev", "v1alpha1", kind);
+    Api::namespaced_with(world.client.clone(), &world.namespace, &ApiResource::from_gvk(&kind))
+}
+
+/// Applies an object as `kubectl apply` does, without a process for each.
+pub async fn apply_object(world: &World, object: &Value) {
+    let kind = object["kind"].as_str().expect("a kind");
+    let name = object["metadata"]["name"].as_str().expect("a name");
+    let params = PatchParams::apply("matrix").force();
+    objects(world, kind).patch(name, &params, &Patch::Apply(object)).await.expect("the object is accepted");
+}
+
+/// A connection to that simulator, with its key or with a service account.
+pub fn connection(namespace: &str, name: &str, url: &str, account: bool) -> Value {
+    let mut object = manifests::connection(namespace, name, url);
+    if account {
+        object["spec"]["auth"] = json!({"serviceAccount": {
+            "clientIDSecretKeyRef": {"name": "account", "key": "client-id"},
+            "clientSecretSecretKeyRef": {"name": "account", "key": "client-secret"},
+        }});
+    }
+    object
+}

@@ -40,6 +40,7 @@ test: build controlplane ## Run every test but the long fault runs
 test-faults: build controlplane ## Run the long fault runs as well (under 60 minutes)
 	FAULT_RUNS=full $(CARGO) test --locked --test histories
 	FAULT_RUNS=full $(CARGO) test --locked --test it -- faults::
+	WEATHER=25 $(CARGO) test --locked --test it -- --test-threads 8 --skip faults::
 
 .PHONY: controlplane
 controlplane: build ## Build etcd and Kubernetes for the tests (about 6 minutes, once)

@@ -10,6 +10,7 @@ use super::standing::{line, look, message, result, told, until};
 use crate::harness::operator::QUICK;
 use crate::harness::schedules::{Calendar, Calls, ahead, all_at, by_username, dates_of, seq};
 use crate::harness::wait::eventually;
+use crate::harness::weather::without_faults;
 use crate::harness::world::PATIENCE;
 
 /// How much two clocks differ.
@@ -54,7 +55,7 @@ async fn jumpclouds_clock_is_ahead() {
     assert!(["Scheduled", "Executed"].contains(&result(&status, "ada").0), "{status:?}");
     let ready = status.conditions.iter().find(|c| c.type_ == "Ready").expect("Ready");
     assert_eq!(ready.status, "True", "{status:?}");
-    assert_eq!(Calls::since(&calendar.sim, since).posts, 2, "one each");
+    without_faults(|| assert_eq!(Calls::since(&calendar.sim, since).posts, 2, "one each"));
     assert_eq!(dates_of(&calendar.sim), []);
 }
 
@@ -83,7 +84,7 @@ async fn jumpclouds_clock_is_behind() {
     let status = calendar.comes_to("sales", "Executed").await;
     assert!(told(&status, "Executed").is_some());
     let calls = Calls::since(&calendar.sim, since);
-    assert_eq!((calls.posts, calls.updates, calls.states), (1, 0, 0), "{calls:?}");
+    without_faults(|| assert_eq!((calls.posts, calls.updates, calls.states), (1, 0, 0), "{calls:?}"));
 }
 
 /// A second or two ahead: scheduled in time, or missed; either way it ends, and nothing is left or doubled.
@@ -192,5 +193,5 @@ async fn already_in_the_state() {
     until(&calendar, "ahead", "ada", "Executed").await;
     let status = calendar.comes_to("ahead", "Executed").await;
     assert!(told(&status, "Executed").is_some());
-    assert_eq!(Calls::since(&calendar.sim, 0).posts, 1);
+    without_faults(|| assert_eq!(Calls::since(&calendar.sim, 0).posts, 1));
 }

@@ -11,6 +11,7 @@ use crate::harness::schedules::{
     Calendar, Calls, ahead, assert_always_listed, by_username, dates_of, events_of, seq,
 };
 use crate::harness::wait::eventually;
+use crate::harness::weather::without_faults;
 use crate::harness::world::PATIENCE;
 
 fn spec(date: Timestamp) -> Value {
@@ -182,11 +183,11 @@ async fn two_of_one_namespace_are_both_executed() {
     let message = line(&lost, "ada").message.clone().unwrap_or_default();
     assert!(message.contains("sus-pair/keeper"), "{message}");
     until(&calendar, "asker", "bob", "Scheduled").await;
-    assert_eq!(Calls::since(&calendar.sim, 0).posts, 2, "ada is in one of them");
+    without_faults(|| assert_eq!(Calls::since(&calendar.sim, 0).posts, 2, "ada is in one of them"));
     for name in ["keeper", "asker"] {
         let status = calendar.comes_to(name, "Executed").await;
         assert!(told(&status, "Executed").is_some(), "{name}: {status:?}");
         assert_eq!(told(&status, "Conflicting"), None, "{name}");
     }
-    assert_eq!(Calls::since(&calendar.sim, 0).posts, 2);
+    without_faults(|| assert_eq!(Calls::since(&calendar.sim, 0).posts, 2));
 }

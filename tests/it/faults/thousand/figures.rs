@@ -53,6 +53,8 @@ impl Figures {
         self.count("users in a second job with the protocol's leave", found.excused);
         self.count("objects at SubmissionUnknown", found.objects_unknown);
         self.count("users at SubmissionUnknown", found.users_unknown);
+        let by_crash = "of them with a request that was intended and, after a crash, never sent";
+        self.count(by_crash, found.users_unknown_by_crash);
         self.count("duplicate submissions, unrecorded jobs, untrue statuses", found.wrong.len());
         let requests = || entries.iter().filter_map(Entry::request);
         self.count("requests to JumpCloud", requests().count());

@@ -33,6 +33,9 @@ pub struct Verdict {
     pub objects_unknown: usize,
     /// Users that do.
     pub users_unknown: usize,
+    /// Among them those of whom JumpCloud saw fewer than two requests of unknown outcome: the process that had
+    /// intended one ended before it sent it, which nobody can know afterwards.
+    pub users_unknown_by_crash: usize,
 }
 
 /// Whether a request makes a job or a schedule.
@@ -220,10 +223,11 @@ impl<'a> Court<'a> {
                 "Created" | "Updated" | "Unchanged" => is_it && is_declared,
                 "Failed" if reason == "SubmissionUnknown" => {
                     unknown = true;
+                    let by = user.id.as_deref().unwrap_or(&user.username);
+                    self.found.users_unknown_by_crash += usize::from(self.unknown_sends(by) < 2);
                     let is_there = if user.id.is_some() { is_declared } else { live.is_some() };
-                    let by =
-                        if user.id.is_some() { user.id.as_deref() } else { Some(user.username.as_str()) };
-                    !is_there && by.is_some_and(|by| self.unknown_sends(by) >= 2)
+                    let failure = status.failures.iter().find(|failure| failure.username == user.username);
+                    !is_there && failure.is_some_and(|failure| failure.unknown_sends >= Some(2))
                 }
                 _ => false,
             };
@@ -271,7 +275,8 @@ impl<'a> Court<'a> {
                     }
                     ("Failed", []) if user.reason.as_deref() == Some("SubmissionUnknown") => {
                         unknown = true;
-                        if self.unknown_sends(&id) < 2 {
+                        self.found.users_unknown_by_crash += usize::from(self.unknown_sends(&id) < 2);
+                        if user.unknown_sends < Some(2) {
                             self.found
                                 .wrong
                                 .push(format!("{name}: unknown without two such requests: {user:?}"));

@@ -115,7 +115,7 @@ impl ScheduleClaims {
             let mut sending = minute.into_iter().flat_map(|minute| index.sending(minute));
             if let Some(other) = sending.find(|other| shares(other)) {
                 told_of.push(other.key());
-                claims.sending.insert(event);
+                claims.sending.insert(event, asking.is_younger_than(other));
             }
         }
         index.waiting.waits(&key(asking.namespace, asking.name), told_of);

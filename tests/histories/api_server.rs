@@ -45,6 +45,8 @@ pub enum Cause {
     Operator,
     /// A disaster that emptied the status.
     Loss,
+    /// A newer operator: its record in the status.
+    Newer,
 }
 
 /// One version in the order of writing.
@@ -159,6 +161,19 @@ impl ApiServer {
             let mut object = (*live).clone();
             object.status = Arc::new(empty_status());
             self.keep(object, Cause::Loss, now);
+        }
+    }
+
+    /// A newer operator adds a record that this one does not know, or takes it out.
+    pub fn by_newer(&mut self, there: bool, now: Ms) {
+        if let Some(live) = self.live() {
+            let mut status = (*live.status).clone();
+            status.submissions.retain(|record| record.known().is_some());
+            if there {
+                let record = serde_json::json!({"nonce": "newer", "recordVersion": 99, "shape": [1, 2]});
+                status.submissions.push(Recorded::Foreign(record.as_object().unwrap().clone()));
+            }
+            self.keep(Object { status: Arc::new(status), ..(*live).clone() }, Cause::Newer, now);
         }
     }
 

@@ -11,7 +11,7 @@ use jumpcloud_operator::plan::policy::{Policy, Writes, after};
 use jumpcloud_operator::plan::step::{Commit, Step};
 
 use crate::api_server::{Basis, Object};
-use crate::clock::{MINUTE, Ms, SECOND, moment, span};
+use crate::clock::{MINUTE, Ms, SECOND, moment, ms, span};
 use crate::environment::Link;
 use crate::mutant::Mutant;
 use crate::network::{Order, Reply, Request};
@@ -262,6 +262,7 @@ impl World {
                 organization: pass.organization.clone(),
                 sender: pass.sender.clone(),
                 submit_by: moment(submission.submit_by),
+                armed_until: self.now + ms(self.policy.submit_timeout),
             };
             pass.orders.insert(order.nonce.clone(), Arc::new(order));
         }

@@ -100,6 +100,10 @@ pub enum Action {
     Delete,
     /// The object is created again.
     Recreate,
+    /// A newer operator adds a record to the status, or takes it out.
+    Newer(bool),
+    /// A process's clock is set: so far ahead is it from now on.
+    Clock(usize, Ms),
     /// Every process dies and starts again.
     RestartAll,
     /// Every process looks at the object.
@@ -210,6 +214,8 @@ impl World {
             Action::LoseStatus => self.api.lose_status(now),
             Action::Delete => self.api.delete(now),
             Action::Recreate => self.api.create(&self.environment.manifest, now),
+            Action::Newer(there) => self.api.by_newer(there, now),
+            Action::Clock(process, ahead) => self.processes[process].skew = ahead,
             Action::RestartAll => self.restart_all(),
             Action::Resync => {}
         }

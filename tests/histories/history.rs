@@ -70,6 +70,7 @@ pub fn live(
     world.plan_action(calm + 2, Action::Edit(Edit::Spoil(false)));
     world.plan_action(calm + 3, Action::Resolve(None));
     world.plan_action(calm + 4, Action::ReadOnly(false));
+    world.plan_action(calm, Action::Newer(false));
     for number in 1..=profile.late {
         world.plan_action(calm + number * LATE, Action::Edit(dice.pick(&FIELD_EDITS)));
     }
@@ -244,6 +245,20 @@ fn chaos(world: &mut World, dice: &mut Dice) {
             _ => Action::OthersCreate { username: false, email: true },
         };
         world.plan_action(at, action);
+    }
+    if profile.newer {
+        for _ in 0..dice.between(1, 3) {
+            let at = dice.between(0, end);
+            world.plan_action(at, Action::Newer(true));
+            world.plan_action((at + dice.between(1, 200) * SECOND).min(end), Action::Newer(false));
+        }
+    }
+    if profile.skew {
+        for _ in 0..dice.between(0, 4) {
+            let process = dice.index(profile.processes);
+            let ahead = dice.between(-10 * MINUTE, 10 * MINUTE);
+            world.plan_action(dice.between(0, end), Action::Clock(process, ahead));
+        }
     }
     if profile.disasters {
         let at = dice.between(0, end);

@@ -35,9 +35,15 @@ use crate::invariants::Violation;
 use crate::mutant::Mutant;
 use crate::profile::{PROFILES, Profile};
 
-/// Histories of each profile in a run; `HISTORIES` asks for another number, `HISTORY_PROFILE` for one
-/// profile alone.
-const EACH: u64 = 180;
+/// Histories of each profile in a run: `usual` ones, or `full` ones with FAULT_RUNS=full; `HISTORIES` asks for another
+/// number, `HISTORY_PROFILE` for one profile alone.
+fn each(usual: u64, full: u64) -> u64 {
+    let all = std::env::var("FAULT_RUNS").is_ok_and(|extent| extent == "full");
+    setting("HISTORIES").unwrap_or(if all { full } else { usual })
+}
+
+/// Histories of each profile in `make test`, and in a full run (FAULT_RUNS=full).
+const EACH: (u64, u64) = (500, 4000);
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
@@ -66,7 +72,7 @@ fn first_failure(profile: &'static Profile, seeds: std::ops::Range<u64>) -> Opti
 
 #[test]
 fn every_history_keeps_the_promises() {
-    let each = setting("HISTORIES").unwrap_or(EACH);
+    let each = each(EACH.0, EACH.1);
     let mut failed = Vec::new();
     let only = std::env::var("HISTORY_PROFILE").ok();
     for profile in PROFILES.iter().filter(|profile| only.as_ref().is_none_or(|name| name == profile.name)) {

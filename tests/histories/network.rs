@@ -65,6 +65,8 @@ pub struct Order {
     pub sender: Sender,
     /// Not after this, in virtual time as the sender's clock has it.
     pub submit_by: Ms,
+    /// Not after this by the sender's monotonic clock.
+    pub armed_until: Ms,
 }
 
 /// A request that sets fields of one user.
@@ -159,6 +161,7 @@ impl Fault {
                 Self::LostBefore,
                 Self::LostAfter,
                 Self::Late(dice.clone().between(1, DELAY - PATIENCE)),
+                Self::StatusBefore(409),
                 Self::StatusBefore(500),
                 Self::StatusAfter(500),
             ]),

@@ -13,7 +13,7 @@ pub struct Profile {
     pub edits: i64,
     /// Most users created or deleted by others.
     pub meddling: i64,
-    /// Clocks of processes and of JumpCloud differ.
+    /// Clocks of processes and of JumpCloud differ; those of processes are put right or wrong at any moment.
     pub skew: bool,
     /// The status may get lost, the object may be deleted and made anew.
     pub disasters: bool,
@@ -25,6 +25,8 @@ pub struct Profile {
     pub late: i64,
     /// Many users of a request, and malformed rows among them.
     pub poison: bool,
+    /// A newer operator writes records of its own for a while.
+    pub newer: bool,
 }
 
 /// How often things go wrong, of a thousand.
@@ -44,238 +46,91 @@ pub struct Rates {
     pub stale: u64,
     /// Oddities of JumpCloud's jobs.
     pub oddity: u64,
+    /// Events of a watch that never come.
+    pub deaf: u64,
 }
 
-const QUIET: Rates = Rates { writes: 0, reads: 0, posts: 0, crashes: 0, pauses: 0, stale: 0, oddity: 0 };
+/// Nothing goes wrong.
+pub const QUIET: Rates =
+    Rates { writes: 0, reads: 0, posts: 0, crashes: 0, pauses: 0, stale: 0, oddity: 0, deaf: 0 };
+
+const BASE: Profile = Profile {
+    name: "",
+    processes: 1,
+    per_mille: QUIET,
+    edits: 4,
+    meddling: 1,
+    skew: false,
+    disasters: false,
+    users: 6,
+    fields: false,
+    late: 0,
+    poison: false,
+    newer: false,
+};
+
+const LOSSY: Rates = Rates { writes: 250, reads: 250, posts: 400, stale: 200, ..QUIET };
+const CRASHING: Rates =
+    Rates { writes: 50, reads: 50, posts: 150, crashes: 150, stale: 200, oddity: 50, deaf: 30, ..QUIET };
+const REPLICAS: Rates =
+    Rates { writes: 100, reads: 50, posts: 200, crashes: 30, pauses: 150, stale: 200, oddity: 50, deaf: 50 };
+const EDITING: Rates =
+    Rates { writes: 80, reads: 50, posts: 200, crashes: 30, stale: 200, oddity: 100, deaf: 30, ..QUIET };
+const SKEWED: Rates =
+    Rates { writes: 50, reads: 50, posts: 250, crashes: 60, pauses: 60, stale: 100, oddity: 50, deaf: 0 };
+const DISASTERS: Rates =
+    Rates { writes: 80, reads: 50, posts: 150, crashes: 50, pauses: 50, stale: 200, oddity: 50, deaf: 30 };
+const STORM: Rates =
+    Rates { writes: 100, reads: 80, posts: 300, crashes: 60, pauses: 60, stale: 100, oddity: 100, deaf: 50 };
 
 /// All kinds.
-pub const PROFILES: [Profile; 15] = [
-    Profile {
-        name: "still",
-        processes: 1,
-        per_mille: QUIET,
-        edits: 0,
-        meddling: 0,
-        skew: false,
-        disasters: false,
-        users: 6,
-        fields: false,
-        late: 0,
-        poison: false,
-    },
-    Profile {
-        name: "edited",
-        processes: 1,
-        per_mille: QUIET,
-        edits: 0,
-        meddling: 0,
-        skew: false,
-        disasters: false,
-        users: 4,
-        fields: false,
-        late: 5,
-        poison: false,
-    },
-    Profile {
-        name: "halved",
-        processes: 1,
-        per_mille: QUIET,
-        edits: 0,
-        meddling: 0,
-        skew: false,
-        disasters: false,
-        users: 6,
-        fields: false,
-        late: 2,
-        poison: true,
-    },
-    Profile {
-        name: "calm",
-        processes: 1,
-        per_mille: QUIET,
-        edits: 4,
-        meddling: 1,
-        skew: false,
-        disasters: false,
-        users: 6,
-        fields: false,
-        late: 0,
-        poison: false,
-    },
-    Profile {
-        name: "lossy",
-        processes: 1,
-        per_mille: Rates { writes: 250, reads: 250, posts: 400, stale: 200, ..QUIET },
-        edits: 4,
-        meddling: 2,
-        skew: false,
-        disasters: false,
-        users: 6,
-        fields: false,
-        late: 0,
-        poison: false,
-    },
+pub const PROFILES: [Profile; 16] = [
+    Profile { name: "still", edits: 0, meddling: 0, ..BASE },
+    Profile { name: "edited", edits: 0, meddling: 0, users: 4, late: 5, ..BASE },
+    Profile { name: "halved", edits: 0, meddling: 0, late: 2, poison: true, ..BASE },
+    Profile { name: "calm", ..BASE },
+    Profile { name: "lossy", per_mille: LOSSY, meddling: 2, ..BASE },
     Profile {
         name: "odd",
-        processes: 1,
         per_mille: Rates { reads: 50, posts: 100, oddity: 250, ..QUIET },
         edits: 5,
         meddling: 3,
-        skew: false,
-        disasters: false,
-        users: 6,
-        fields: false,
-        late: 0,
-        poison: false,
+        ..BASE
     },
-    Profile {
-        name: "crashing",
-        processes: 1,
-        per_mille: Rates { writes: 50, reads: 50, posts: 150, crashes: 150, stale: 200, oddity: 50, ..QUIET },
-        edits: 4,
-        meddling: 1,
-        skew: false,
-        disasters: false,
-        users: 6,
-        fields: false,
-        late: 0,
-        poison: false,
-    },
-    Profile {
-        name: "replicas",
-        processes: 2,
-        per_mille: Rates {
-            writes: 100,
-            reads: 50,
-            posts: 200,
-            crashes: 30,
-            pauses: 150,
-            stale: 200,
-            oddity: 50,
-        },
-        edits: 4,
-        meddling: 1,
-        skew: false,
-        disasters: false,
-        users: 6,
-        fields: false,
-        late: 0,
-        poison: false,
-    },
-    Profile {
-        name: "editing",
-        processes: 1,
-        per_mille: Rates { writes: 80, reads: 50, posts: 200, crashes: 30, stale: 200, oddity: 100, ..QUIET },
-        edits: 16,
-        meddling: 6,
-        skew: false,
-        disasters: false,
-        users: 6,
-        fields: false,
-        late: 0,
-        poison: false,
-    },
-    Profile {
-        name: "skewed",
-        processes: 2,
-        per_mille: Rates {
-            writes: 50,
-            reads: 50,
-            posts: 250,
-            crashes: 60,
-            pauses: 60,
-            stale: 100,
-            oddity: 50,
-        },
-        edits: 4,
-        meddling: 1,
-        skew: true,
-        disasters: false,
-        users: 6,
-        fields: false,
-        late: 0,
-        poison: false,
-    },
+    Profile { name: "crashing", per_mille: CRASHING, ..BASE },
+    Profile { name: "replicas", processes: 2, per_mille: REPLICAS, ..BASE },
+    Profile { name: "editing", per_mille: EDITING, edits: 16, meddling: 6, ..BASE },
+    Profile { name: "skewed", processes: 2, per_mille: SKEWED, skew: true, ..BASE },
     Profile {
         name: "disasters",
         processes: 2,
-        per_mille: Rates {
-            writes: 80,
-            reads: 50,
-            posts: 150,
-            crashes: 50,
-            pauses: 50,
-            stale: 200,
-            oddity: 50,
-        },
+        per_mille: DISASTERS,
         edits: 6,
         meddling: 2,
-        skew: false,
         disasters: true,
-        users: 6,
-        fields: false,
-        late: 0,
-        poison: false,
+        ..BASE
     },
-    Profile {
-        name: "updating",
-        processes: 1,
-        per_mille: QUIET,
-        edits: 8,
-        meddling: 0,
-        skew: false,
-        disasters: false,
-        users: 6,
-        fields: false,
-        late: 0,
-        poison: false,
-    },
-    Profile {
-        name: "poisoned",
-        processes: 1,
-        per_mille: QUIET,
-        edits: 3,
-        meddling: 0,
-        skew: false,
-        disasters: false,
-        users: 12,
-        fields: false,
-        late: 0,
-        poison: true,
-    },
+    Profile { name: "newer", per_mille: REPLICAS, edits: 6, newer: true, ..BASE },
+    Profile { name: "updating", edits: 8, meddling: 0, ..BASE },
+    Profile { name: "poisoned", edits: 3, meddling: 0, users: 12, poison: true, ..BASE },
     Profile {
         name: "hasty",
-        processes: 1,
         per_mille: Rates { posts: 500, ..QUIET },
         edits: 60,
         meddling: 5,
-        skew: false,
-        disasters: false,
         users: 2,
         fields: true,
-        late: 0,
-        poison: false,
+        ..BASE
     },
     Profile {
         name: "storm",
         processes: 2,
-        per_mille: Rates {
-            writes: 100,
-            reads: 80,
-            posts: 300,
-            crashes: 60,
-            pauses: 60,
-            stale: 100,
-            oddity: 100,
-        },
+        per_mille: STORM,
         edits: 10,
         meddling: 4,
-        skew: false,
-        disasters: false,
         users: 8,
-        fields: false,
-        late: 0,
         poison: true,
+        ..BASE
     },
 ];
 

@@ -14,7 +14,7 @@ use crate::ledger::{Ledger, Put};
 use crate::mutant::Mutant;
 use crate::network::{Fault, PATIENCE, Reply, Request};
 use crate::process::Process;
-use crate::profile::{Profile, Rates};
+use crate::profile::{Profile, QUIET, Rates};
 use crate::trace::{brief, describe};
 
 /// The longest that a job takes when nothing is wrong with it.
@@ -150,7 +150,7 @@ impl World {
 
     /// How often things go wrong now.
     pub fn rates(&self) -> Rates {
-        if self.now < self.calm { self.profile.per_mille } else { CALM }
+        if self.now < self.calm { self.profile.per_mille } else { QUIET }
     }
 
     /// How odd JumpCloud is now.
@@ -159,9 +159,13 @@ impl World {
     }
 
     /// Every process hears that the object, or something it depends on, has changed; late, or when
-    /// the event was dropped, much later.
+    /// the event was dropped, never: the next one tells.
     pub fn notify(&mut self) {
         for process in 0..self.processes.len() {
+            let deaf = self.rates().deaf;
+            if self.dice.chance(deaf) {
+                continue;
+            }
             let late = self.now < self.calm && self.dice.chance(100);
             let delay = if late { self.dice.between(SECOND, 30 * SECOND) } else { self.dice.between(5, 300) };
             let life = self.processes[process].life;
@@ -197,7 +201,9 @@ impl World {
     fn start(&mut self, process: usize, request: Request) {
         let life = self.processes[process].life;
         if let Request::Post(order) = &request {
+            // By the wall clock and by the monotonic one: a clock that is put back gives no time.
             let spare = order.submit_by - (self.now + self.processes[process].skew);
+            let spare = spare.min(order.armed_until - self.now);
             if spare <= 0 && self.mutant != Some(Mutant::IgnoreSubmitBy) {
                 return self.schedule(1, Event::Answer(process, life, Reply::NotSent));
             }
@@ -210,7 +216,10 @@ impl World {
         let fault = Fault::of(&request, &rates, &mut self.dice);
         self.trace(|| format!("process {process} sends {} {fault:?}", describe(&request)));
         let patience = match &request {
-            Request::Post(order) => (order.submit_by - self.now - self.processes[process].skew).max(SECOND),
+            Request::Post(order) => {
+                let spare = order.submit_by - self.now - self.processes[process].skew;
+                spare.min(order.armed_until - self.now).max(SECOND)
+            }
             _ => PATIENCE,
         };
         let crashes =
@@ -313,6 +322,3 @@ impl World {
         }
     }
 }
-
-/// When nothing goes wrong.
-const CALM: Rates = Rates { writes: 0, reads: 0, posts: 0, crashes: 0, pauses: 0, stale: 0, oddity: 0 };

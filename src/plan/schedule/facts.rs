@@ -222,8 +222,9 @@ pub struct Claims {
     pub rivals: BTreeMap<String, Rival>,
     /// Events, as job id and user id, that other objects have recorded as theirs.
     pub recorded: BTreeSet<(String, String)>,
-    /// Listed events that another object may be making right now: its request for the user is open.
-    pub sending: BTreeSet<(String, String)>,
+    /// Listed events that another object may be making right now, because its request for the user is open; and
+    /// whether that object is older.
+    pub sending: BTreeMap<(String, String), bool>,
 }
 
 impl Claims {
@@ -236,7 +237,13 @@ impl Claims {
     /// Whether another object has recorded an event as its own, or may just be making it.
     #[must_use]
     pub fn is_anothers(&self, event: &Listed) -> bool {
-        self.has_recorded(event) || self.sending.contains(&(event.job_id.clone(), event.user_id.clone()))
+        self.has_recorded(event) || self.sending.contains_key(&(event.job_id.clone(), event.user_id.clone()))
+    }
+
+    /// Whether an older object may have made an event: its request for the user has no answer yet.
+    #[must_use]
+    pub fn is_of_older(&self, event: &Listed) -> bool {
+        self.sending.get(&(event.job_id.clone(), event.user_id.clone())).copied().unwrap_or_default()
     }
 
     /// Whether an older object schedules the same change of the user.

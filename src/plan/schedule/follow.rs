@@ -3,13 +3,14 @@
 //! Guarantees: nothing here sends anything. A request to schedule whose outcome is unknown is settled by listing
 //! events, never by sending it again.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::change::Change;
 use super::draft;
-use super::facts::{EventsWanted, Key, Listed, Read};
+use super::facts::{Claims, EventsLook, EventsWanted, Key, Listed, Read};
 use super::pass::Pass;
 use crate::api::schedule_status::{origin, reason, result};
 use crate::api::submission::{Operation, Phase, Recorded, Submission};
@@ -150,6 +151,9 @@ impl Pass<'_> {
             if !ours(&row.job_id) && !facts.claims.has_recorded(row) && !before {
                 found.entry(row.user_id.clone()).or_default().push(row.clone());
             }
+        }
+        for rows in found.values_mut() {
+            likely_first(rows, look, &members, &facts.claims);
         }
         let absent: Vec<String> =
             record.members.iter().filter(|id| !found.contains_key(*id)).cloned().collect();
@@ -309,4 +313,62 @@ fn failure(answer: &JobAnswer, id: &str, username: &str) -> Option<String> {
     };
     let row = rows.iter().filter(|row| row.word == Word::Other).find(of)?;
     row.message.clone().filter(|message| !message.is_empty())
+}
+
+/// Sorts events that a request without an answer may have made: those first whose job has no other users, then those
+/// whose job has the most of its users. Of equal ones the older of two objects that settle requests for the same
+/// change at the same moment takes the first, and the younger one the last.
+fn likely_first(rows: &mut [Listed], look: &EventsLook, members: &BTreeSet<&String>, claims: &Claims) {
+    rows.sort();
+    if rows.iter().any(|row| claims.is_of_older(row)) {
+        rows.reverse();
+    }
+    rows.sort_by_cached_key(|row| {
+        let of_job = look.rows.iter().filter(|other| other.job_id == row.job_id);
+        let (ours, others): (Vec<_>, Vec<_>) = of_job.partition(|other| members.contains(&other.user_id));
+        (others.len(), Reverse(ours.len()))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_events_that_nobody_can_tell_apart_two_objects_take_different_ones() {
+        let row = |job: &str, user: &str| Listed {
+            job_id: job.to_owned(),
+            user_id: user.to_owned(),
+            state: None,
+            time: None,
+        };
+        let look = |rows: Vec<Listed>| EventsLook {
+            at: Timestamp::MIN,
+            order: 1,
+            whole: true,
+            thorough: true,
+            covered: BTreeSet::new(),
+            rows,
+        };
+        let first = |rows: &[Listed], look: &EventsLook, members: &[&str], older: bool| {
+            let sending = rows.iter().map(|row| ((row.job_id.clone(), row.user_id.clone()), older)).collect();
+            let members: Vec<String> = members.iter().map(|id| (*id).to_owned()).collect();
+            let mut rows = rows.to_vec();
+            likely_first(
+                &mut rows,
+                look,
+                &members.iter().collect(),
+                &Claims { sending, ..Claims::default() },
+            );
+            rows.remove(0).job_id
+        };
+        let alike = [row("j1", "ada"), row("j2", "ada")];
+        let both = look(alike.to_vec());
+        assert_eq!(first(&alike, &both, &["ada"], false), "j1", "the older object");
+        assert_eq!(first(&alike, &both, &["ada"], true), "j2", "the younger one");
+        // One of two requests had another user, too.
+        let told = look([&alike[..], &[row("j2", "bob")]].concat());
+        assert_eq!(first(&alike, &told, &["ada", "bob"], false), "j2");
+        assert_eq!(first(&alike, &told, &["ada"], true), "j1");
+    }
 }

@@ -4,6 +4,7 @@
 use jumpcloud_operator::api::submission::Operation;
 
 use super::record;
+use crate::api_server::{Cause, Kept, Object};
 use crate::clock::MINUTE;
 use crate::history::History;
 use crate::jumpcloud::JobRow;
@@ -40,11 +41,35 @@ pub fn check(history: &History) -> Vec<String> {
         {
             found.push(format!("{} was sent although nothing may be written", post.nonce));
         }
+        if let Some((_, object)) = history.intent(post)
+            && has_foreign(object)
+        {
+            found.push(format!("{} was sent beside a record of a newer operator", post.nonce));
+        }
         if post.spare <= 0 {
             found.push(format!("{} was sent {} ms after its submitBy", post.nonce, -post.spare));
         }
     }
+    found.extend(newer(history));
     found
+}
+
+/// A record of a newer operator stays until that operator takes it out.
+fn newer(history: &History) -> Vec<String> {
+    let versions = history.world.api.versions.windows(2);
+    let gone = versions.filter(|two| {
+        let has = |kept: &Kept| kept.object.as_deref().map(has_foreign);
+        has(&two[0]) == Some(true)
+            && has(&two[1]) == Some(false)
+            && matches!(two[1].cause, Cause::Author | Cause::Operator)
+            && two[0].object.as_ref().map(|object| object.uid)
+                == two[1].object.as_ref().map(|object| object.uid)
+    });
+    gone.map(|two| format!("a record of a newer operator is gone at {} ms", two[1].at)).collect()
+}
+
+fn has_foreign(object: &Object) -> bool {
+    object.status.submissions.iter().any(|record| record.known().is_none())
 }
 
 /// All users that were sent blindly.

@@ -43,7 +43,7 @@ pub fn about<'a>(
     let accepted = requests().flat_map(|record| &record.events);
     let accepted = accepted.map(|event| (event.scheduled_job_id.clone(), event.id.clone()));
     let recorded: BTreeSet<(String, String)> = events.chain(accepted).collect();
-    let mut sending = BTreeSet::new();
+    let mut sending = BTreeMap::new();
     for row in looks.flat_map(|look| &look.rows) {
         let under_way = requests().filter(|r| matches!(r.phase, Phase::Intended | Phase::Unknown)).any(|r| {
             let minute = |time| stamp(moment(time) - moment(time).rem_euclid(MINUTE));
@@ -52,7 +52,7 @@ pub fn about<'a>(
                 && r.time.map(minute) == row.time.map(minute)
         });
         if under_way {
-            sending.insert((row.job_id.clone(), row.user_id.clone()));
+            sending.insert((row.job_id.clone(), row.user_id.clone()), other.is_older(object));
         }
     }
     Claims { rivals, recorded, sending }

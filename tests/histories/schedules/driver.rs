@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jumpcloud_operator::api::submission::Operation;
 use jumpcloud_operator::plan::facts::{Outcome, Repaired};
-use jumpcloud_operator::plan::policy::after;
+use jumpcloud_operator::plan::policy::{Writes, after};
 use jumpcloud_operator::plan::schedule::facts::{Call, Facts};
 use jumpcloud_operator::plan::schedule::step::{Commit, Finalizer, Step};
 
@@ -37,7 +37,15 @@ impl World {
             return;
         }
         about.again = false;
-        if let Some(object) = self.api.live(who.place) {
+        let mut object = self.api.live(who.place);
+        let stale = self.rates().stale;
+        if self.dice.chance(stale) {
+            let number = self.dice.index(usize::MAX);
+            object = self.api.earlier(who.place, number);
+            let delay = self.dice.between(SECOND, 5 * SECOND);
+            self.wake(who, delay);
+        }
+        if let Some(object) = object {
             self.trace(|| {
                 format!(
                     "process {} begins a pass over {} at version {}",
@@ -196,6 +204,8 @@ impl World {
                 uid: object.uid,
                 basis: object.clone(),
                 members: submission.members.clone(),
+                organization: pass.organization.clone(),
+                forbidden: self.policy.writes == Writes::Forbidden,
                 change: (state, submission.time.map_or(now, moment)),
                 submit_by: moment(submission.submit_by),
             };

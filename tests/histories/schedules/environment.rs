@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use jumpcloud_operator::api::scheduled_user_state::{DeletionPolicy, MissedPolicy, ScheduledState};
+use jumpcloud_operator::plan::policy::Writes;
 use jumpcloud_operator::plan::schedule::roster::{Member, Members};
 
 use super::jumpcloud::Gone;
@@ -23,6 +24,10 @@ pub enum Link {
     Missing,
     /// It cannot be used.
     NotReady,
+    /// A process has not checked it yet.
+    Checking,
+    /// Another organisation's key is behind it.
+    Other,
 }
 
 /// An edit of a manifest.
@@ -76,6 +81,18 @@ pub enum Action {
         /// The same state.
         equal: bool,
     },
+    /// A person makes an event under an id that is there already.
+    ShareEvent,
+    /// Annotation resolve.
+    Resolve(usize, Option<&'static str>),
+    /// The operator runs with --read-only, or does not: it starts again.
+    ReadOnly(bool),
+    /// A newer operator adds a record to the object's status, or takes it out.
+    Newer(usize, bool),
+    /// So many users of the batch are not there yet; so many as there can be: there is no batch.
+    Await(Option<usize>),
+    /// A process's clock is set: so far ahead is it from now on.
+    Clock(usize, Ms),
     /// A user is deleted.
     DeleteUser,
     /// A user that was declared before it was there appears.
@@ -97,8 +114,10 @@ pub enum Action {
 pub struct Environment {
     /// The connection.
     pub link: Link,
-    /// Since when it is that.
-    pub linked: Vec<(Ms, Link)>,
+    /// Of the batch, so many users are not there yet; as many as there can be: there is none.
+    pub awaited: Option<usize>,
+    /// When somebody gave up requests of unknown outcome.
+    pub abandoned: Vec<Ms>,
     /// Most jobs at a time.
     pub max_jobs: usize,
     /// Globs of protected usernames.
@@ -121,7 +140,8 @@ impl Environment {
     pub fn of(manifests: [Manifest; 2], users: usize, dice: Dice) -> Self {
         Self {
             link: Link::Ready,
-            linked: Vec::new(),
+            awaited: None,
+            abandoned: Vec::new(),
             max_jobs: 3,
             protected: Vec::new(),
             manifests,
@@ -137,7 +157,11 @@ impl Environment {
     pub fn members(&self) -> Members {
         let users =
             self.batch.iter().map(|number| Member { username: username(*number), id: Some(id(*number)) });
-        Members { users: users.collect(), awaiting: 0, organization: Some("org".to_owned()) }
+        Members {
+            users: users.collect(),
+            awaiting: self.awaited.unwrap_or_default(),
+            organization: Some("org".to_owned()),
+        }
     }
 
     /// A row for a user.
@@ -224,8 +248,27 @@ impl World {
             }
             Action::Link(link) => {
                 self.environment.link = link;
-                self.environment.linked.push((now, link));
             }
+            Action::Resolve(place, how) => {
+                if how == Some("abandon") {
+                    self.environment.abandoned.push(now);
+                }
+                self.api.by_author(place, now, |object| object.resolve = how.map(str::to_owned));
+            }
+            Action::ReadOnly(yes) => {
+                let writes = if yes { Writes::Forbidden } else { Writes::Allowed };
+                if writes != self.policy.writes {
+                    self.policy.writes = writes;
+                    for process in 0..self.processes.len() {
+                        if self.processes[process].up {
+                            self.crash(process);
+                        }
+                    }
+                }
+            }
+            Action::Newer(place, there) => self.api.by_newer(place, there, now),
+            Action::Await(awaited) => self.environment.awaited = awaited,
+            Action::Clock(process, ahead) => self.processes[process].skew = ahead,
             Action::Protect(number) => {
                 self.environment.protected = number.map(username).into_iter().collect();
                 self.environment.touched.extend(number.map(|number| (now, number)));
@@ -259,6 +302,21 @@ impl World {
                 };
                 if at > now + MINUTE {
                     self.jumpcloud.by_hand(number, (if equal { state } else { other }, at), now);
+                    self.environment.touched.push((now, number));
+                }
+                return;
+            }
+            Action::ShareEvent => {
+                let listed = self.jumpcloud.events.iter().filter(|event| event.is_listed());
+                let listed: Vec<_> = listed.map(|event| (event.job_id.clone(), event.change)).collect();
+                if !listed.is_empty() {
+                    let (job_id, change) = listed[self.environment.dice.index(listed.len())].clone();
+                    let number = self.environment.dice.index(self.environment.users) + 1;
+                    let mut same = self.jumpcloud.events.iter().filter(|event| event.job_id == job_id);
+                    if same.any(|event| event.user == number) {
+                        return;
+                    }
+                    self.jumpcloud.by_hand_under(job_id, number, change, now);
                     self.environment.touched.push((now, number));
                 }
                 return;

@@ -61,11 +61,15 @@ fn live(profile: &'static Profile, seed: u64, mutant: Option<Mutant>, traced: bo
     chaos(&mut world, &mut dice);
     // Nothing goes wrong any more, and everyone makes up their mind.
     world.schedule(calm, Event::Act(Action::Link(Link::Ready)));
+    world.schedule(calm, Event::Act(Action::ReadOnly(false)));
+    world.schedule(calm, Event::Act(Action::Await(None)));
     let mut kept = Vec::new();
     for place in 0..profile.objects {
         let later =
             |world: &mut World, by, edit| world.schedule(calm + by, Event::Act(Action::Edit(place, edit)));
         later(&mut world, 1, Edit::Spoil(false));
+        world.schedule(calm, Event::Act(Action::Newer(place, false)));
+        world.schedule(calm, Event::Act(Action::Resolve(place, None)));
         if profile.near {
             let start = calm + dice.between(-20, 20) * MINUTE + dice.between(0, 59) * SECOND;
             if dice.chance(500) {
@@ -293,9 +297,40 @@ fn chaos(world: &mut World, dice: &mut Dice) {
             6 if profile.odd => Action::DeleteUser,
             7 if profile.odd => Action::MakeUser,
             8 => Action::SetState,
+            9 if profile.odd => Action::ShareEvent,
             _ => Action::DeleteEvent,
         };
         plan(at, action);
+    }
+    if profile.powers {
+        for _ in 0..dice.between(0, 4) {
+            let at = dice.between(0, end);
+            let later = (at + dice.between(1, 600) * SECOND).min(end);
+            let place = place(dice);
+            let (begin, end) = match dice.between(0, 5) {
+                0 | 1 => (Action::Link(Link::Other), Action::Link(Link::Ready)),
+                2 => (Action::Link(Link::Checking), Action::Link(Link::Ready)),
+                3 => (Action::ReadOnly(true), Action::ReadOnly(false)),
+                4 => (Action::Newer(place, true), Action::Newer(place, false)),
+                _ => {
+                    let how = dice.pick(&["adopt", "abandon"]);
+                    (Action::Resolve(place, Some(how)), Action::Resolve(place, None))
+                }
+            };
+            plan(at, begin);
+            plan(later, end);
+        }
+        if dice.chance(500) {
+            let at = dice.between(0, end);
+            plan(at, Action::Await(Some(dice.pick(&[1, 3, usize::MAX]))));
+            plan((at + dice.between(1, 900) * SECOND).min(end), Action::Await(None));
+        }
+    }
+    if profile.skew {
+        for _ in 0..dice.between(0, 4) {
+            let process = dice.index(profile.processes);
+            plan(dice.between(0, end), Action::Clock(process, dice.between(-10 * MINUTE, 10 * MINUTE)));
+        }
     }
     if profile.deletions && dice.chance(300) {
         let place = place(dice);

@@ -262,6 +262,11 @@ impl JumpCloud {
         self.add(number, change, Author::Person, job_id, now);
     }
 
+    /// Somebody makes an event under an id that others have.
+    pub fn by_hand_under(&mut self, job_id: String, number: usize, change: Change, now: Ms) {
+        self.add(number, change, Author::Person, job_id, now);
+    }
+
     fn add(&mut self, user: usize, change: Change, author: Author, job_id: String, now: Ms) -> Listed {
         let past = change.1 <= now;
         let kept = if self.setting.cuts { change.1 - change.1.rem_euclid(MINUTE) } else { change.1 };

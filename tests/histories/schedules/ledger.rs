@@ -41,6 +41,8 @@ pub struct Call {
     pub at: Ms,
     /// The sender's clock, in virtual time.
     pub clock: Ms,
+    /// Organisation of the credential.
+    pub organization: String,
     /// The object that it was planned from.
     pub basis: Arc<Object>,
     /// The request.

@@ -28,11 +28,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use self::mutant::Mutant;
 use self::profile::{PROFILES, Profile};
 use crate::invariants::Violation;
-use crate::setting;
+use crate::{each, setting};
 
-/// Histories of each profile in a run; `HISTORIES` asks for another number, `HISTORY_PROFILE` for one
-/// profile alone.
-const EACH: u64 = 100;
+/// Histories of each profile in `make test`, and in a full run.
+const EACH: (u64, u64) = (800, 9000);
 
 /// Histories that panic are a violation, too.
 fn check(profile: &'static Profile, seed: u64, mutant: Option<Mutant>) -> Vec<Violation> {
@@ -82,7 +81,7 @@ fn chosen() -> Vec<&'static Profile> {
 #[test]
 fn every_schedule_keeps_the_promises() {
     let mut failed = Vec::new();
-    for (rule, profile, seed, text) in survey_of(&chosen(), 0, setting("HISTORIES").unwrap_or(EACH), false) {
+    for (rule, profile, seed, text) in survey_of(&chosen(), 0, each(EACH.0, EACH.1), false) {
         println!("{profile} {seed}: {rule}: {text}");
         failed.push(format!(
             "HISTORY_PROFILE={profile} HISTORY_SEED={seed} cargo test --test histories -- schedules::replay --nocapture"

@@ -69,6 +69,10 @@ pub struct Order {
     pub basis: Arc<Object>,
     /// Users, by id.
     pub members: Vec<String>,
+    /// Organisation of the credential.
+    pub organization: String,
+    /// --read-only, as the sender knew it.
+    pub forbidden: bool,
     /// What is to be done with them; at the time of the order for a bulk job.
     pub change: Change,
     /// Not after this, in virtual time as the sender's clock has it.
@@ -146,6 +150,7 @@ impl Fault {
                 Self::LostBefore,
                 Self::LostAfter,
                 late,
+                Self::StatusBefore(409),
                 Self::StatusBefore(500),
                 Self::StatusAfter(500),
             ]),
@@ -155,6 +160,7 @@ impl Fault {
                 Self::LostAfter,
                 late,
                 Self::StatusBefore(429),
+                Self::StatusBefore(409),
                 Self::StatusBefore(503),
                 Self::StatusAfter(500),
             ]),

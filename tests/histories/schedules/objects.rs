@@ -38,6 +38,8 @@ pub struct Object {
     pub requested_at: Option<String>,
     /// Annotation retry-failed.
     pub retry_failed: Option<String>,
+    /// Annotation resolve.
+    pub resolve: Option<String>,
     /// Metadata that concerns nobody.
     pub other: u64,
 }
@@ -51,6 +53,8 @@ pub struct Kept {
     pub place: usize,
     /// Whether it was written because the status got lost.
     pub loss: bool,
+    /// Whether a newer operator wrote it.
+    pub newer: bool,
     /// The object; `None` while there is none.
     pub object: Option<Arc<Object>>,
 }
@@ -117,6 +121,7 @@ impl ApiServer {
             finalizer: false,
             requested_at: None,
             retry_failed: None,
+            resolve: None,
             other: 0,
         };
         self.keep(object, false, now);
@@ -129,7 +134,7 @@ impl ApiServer {
                 object.deleted.get_or_insert(now);
                 object.generation += 1;
             }),
-            Some(_) => self.versions.push(Kept { at: now, place, loss: false, object: None }),
+            Some(_) => self.versions.push(Kept { at: now, place, loss: false, newer: false, object: None }),
             None => {}
         }
     }
@@ -159,6 +164,28 @@ impl ApiServer {
             let status = Arc::new(empty_status());
             self.keep(Object { status, ..(*live).clone() }, true, now);
         }
+    }
+
+    /// A newer operator adds a record that this one does not know, or takes it out.
+    pub fn by_newer(&mut self, place: usize, there: bool, now: Ms) {
+        if let Some(live) = self.live(place) {
+            let mut status = (*live.status).clone();
+            status.submissions.retain(|record| record.known().is_some());
+            if there {
+                let record = serde_json::json!({"nonce": "newer", "recordVersion": 99, "shape": [1, 2]});
+                status.submissions.push(Recorded::Foreign(record.as_object().unwrap().clone()));
+            }
+            self.keep(Object { status: Arc::new(status), ..(*live).clone() }, false, now);
+            if let Some(kept) = self.versions.last_mut() {
+                kept.newer = true;
+            }
+        }
+    }
+
+    /// Any version of an object that is there, by a number.
+    pub fn earlier(&self, place: usize, number: usize) -> Option<Arc<Object>> {
+        let versions: Vec<_> = self.versions.iter().filter(|kept| kept.place == place).collect();
+        versions.get(number % versions.len().max(1)).and_then(|kept| kept.object.clone())
     }
 
     /// Merge patch of status, refused unless `basis` is the resourceVersion. A patch that changes nothing
@@ -220,7 +247,7 @@ impl ApiServer {
             return Err(Refusal::Conflict);
         }
         if live.deleted.is_some() && !present {
-            self.versions.push(Kept { at: now, place, loss: false, object: None });
+            self.versions.push(Kept { at: now, place, loss: false, newer: false, object: None });
             return Ok(None);
         }
         if live.deleted.is_some() || live.finalizer == present {
@@ -242,7 +269,13 @@ impl ApiServer {
     fn keep(&mut self, object: Object, loss: bool, now: Ms) -> Arc<Object> {
         self.last_version += 1;
         let object = Arc::new(Object { version: self.last_version, ..object });
-        self.versions.push(Kept { at: now, place: object.place, loss, object: Some(object.clone()) });
+        self.versions.push(Kept {
+            at: now,
+            place: object.place,
+            loss,
+            newer: false,
+            object: Some(object.clone()),
+        });
         object
     }
 }

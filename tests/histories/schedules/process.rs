@@ -74,6 +74,8 @@ pub struct Memory {
 pub struct Pass {
     /// The object as it is planned from.
     pub object: Arc<Object>,
+    /// The organisation of the credential that the pass uses.
+    pub organization: String,
     /// What the pass has learned.
     pub facts: Facts,
     /// Requests whose intent was committed in this pass.
@@ -154,7 +156,15 @@ impl Memory {
 impl Pass {
     /// A pass that starts from this version of the object.
     pub fn of(object: Arc<Object>, facts: Facts) -> Self {
-        Self { object, facts, orders: BTreeMap::new(), steps: 0, acted: false, waiting: Waiting::Nothing }
+        Self {
+            object,
+            organization: String::new(),
+            facts,
+            orders: BTreeMap::new(),
+            steps: 0,
+            acted: false,
+            waiting: Waiting::Nothing,
+        }
     }
 
     /// Asks the planner about this object: as it is, unless the driver is wrong.
@@ -165,7 +175,7 @@ impl Pass {
             generation: object.generation,
             requested_at: object.requested_at.clone(),
             retry_failed: object.retry_failed.clone(),
-            resolve: None,
+            resolve: object.resolve.clone(),
             deleting: object.deleted.is_some(),
             has_finalizer: object.finalizer,
             desired,

@@ -15,7 +15,7 @@ pub struct Profile {
     pub edits: i64,
     /// Most things that others do in JumpCloud.
     pub meddling: i64,
-    /// Clocks of processes differ.
+    /// Clocks of processes differ, and are put right or wrong at any moment.
     pub skew: bool,
     /// Dates come while things are going on.
     pub near: bool,
@@ -27,6 +27,8 @@ pub struct Profile {
     pub deletions: bool,
     /// The status may get lost, the object be made anew.
     pub disasters: bool,
+    /// Another organisation's key, --read-only, a newer operator's records, annotation resolve.
+    pub powers: bool,
 }
 
 /// How often things go wrong, of a thousand.
@@ -46,15 +48,30 @@ pub struct Rates {
     pub crashes: u64,
     /// Long pauses of a process before an effect.
     pub pauses: u64,
+    /// Passes that start from an older version of the object.
+    pub stale: u64,
+    /// Events of a watch that never come.
+    pub deaf: u64,
 }
 
 /// Nothing goes wrong.
-pub const QUIET: Rates = Rates { writes: 0, reads: 0, posts: 0, silence: 0, calls: 0, crashes: 0, pauses: 0 };
+pub const QUIET: Rates =
+    Rates { writes: 0, reads: 0, posts: 0, silence: 0, calls: 0, crashes: 0, pauses: 0, stale: 0, deaf: 0 };
 
-const LOSSY: Rates = Rates { writes: 200, reads: 150, posts: 350, calls: 300, ..QUIET };
-const CRASHING: Rates = Rates { writes: 60, reads: 50, posts: 150, calls: 100, crashes: 120, ..QUIET };
-const STORM: Rates =
-    Rates { writes: 100, reads: 60, posts: 200, calls: 150, crashes: 40, pauses: 100, silence: 0 };
+const LOSSY: Rates = Rates { writes: 200, reads: 150, posts: 350, calls: 300, stale: 200, ..QUIET };
+const CRASHING: Rates =
+    Rates { writes: 60, reads: 50, posts: 150, calls: 100, crashes: 120, stale: 200, deaf: 30, ..QUIET };
+const STORM: Rates = Rates {
+    writes: 100,
+    reads: 60,
+    posts: 200,
+    calls: 150,
+    crashes: 40,
+    pauses: 100,
+    stale: 150,
+    deaf: 50,
+    ..QUIET
+};
 
 const BASE: Profile = Profile {
     name: "",
@@ -69,10 +86,11 @@ const BASE: Profile = Profile {
     switches: false,
     deletions: false,
     disasters: false,
+    powers: false,
 };
 
 /// All kinds.
-pub const PROFILES: [Profile; 14] = [
+pub const PROFILES: [Profile; 16] = [
     Profile { name: "still", edits: 0, ..BASE },
     Profile { name: "edited", edits: 6, ..BASE },
     Profile { name: "meddled", meddling: 5, ..BASE },
@@ -84,6 +102,16 @@ pub const PROFILES: [Profile; 14] = [
     Profile { name: "replicas", processes: 2, per_mille: STORM, deletions: true, edits: 5, ..BASE },
     Profile { name: "rivals", objects: 2, edits: 6, deletions: true, switches: true, ..BASE },
     Profile { name: "skewed", processes: 2, per_mille: CRASHING, skew: true, ..BASE },
+    Profile { name: "powers", powers: true, deletions: true, switches: true, per_mille: LOSSY, ..BASE },
+    Profile {
+        name: "pairs",
+        objects: 2,
+        per_mille: Rates { writes: 50, posts: 200, calls: 150, stale: 150, deaf: 50, ..QUIET },
+        edits: 8,
+        deletions: true,
+        powers: true,
+        ..BASE
+    },
     Profile { name: "near", near: true, odd: true, edits: 5, per_mille: CRASHING, ..BASE },
     Profile { name: "disasters", disasters: true, deletions: true, per_mille: STORM, ..BASE },
     Profile {

@@ -18,7 +18,7 @@ impl World {
     pub fn begin_read(&mut self, who: Who, mut pass: Pass, read: Read) {
         let request = match &read {
             Read::Connection => {
-                pass.facts.connection = Some(self.connection());
+                pass.facts.connection = Some(self.connection(&mut pass));
                 return self.go_on(who, pass);
             }
             Read::Slot => {
@@ -32,7 +32,10 @@ impl World {
                 return self.go_on(who, pass);
             }
             Read::Batch(_) => {
-                pass.facts.batch = Some(BatchFact::Found(self.environment.members()));
+                pass.facts.batch = Some(match self.environment.awaited {
+                    Some(usize::MAX) => BatchFact::Missing,
+                    _ => BatchFact::Found(self.environment.members()),
+                });
                 return self.go_on(who, pass);
             }
             Read::Users(keys) => Request::Users(keys.clone()),
@@ -76,12 +79,17 @@ impl World {
         }
     }
 
-    fn connection(&mut self) -> ConnectionFact {
+    fn connection(&mut self, pass: &mut Pass) -> ConnectionFact {
+        // Another organisation's key counts only once the object has its own.
+        let settled = self.api.live(pass.object.place).is_some_and(|o| o.status.organization_id.is_some());
+        let other = self.environment.link == Link::Other && settled;
+        (if other { "elsewhere" } else { "org" }).clone_into(&mut pass.organization);
         match self.environment.link {
             Link::Missing => ConnectionFact::Missing,
+            Link::Checking if self.dice.chance(700) => ConnectionFact::Checking,
             Link::NotReady => ConnectionFact::NotReady("connection is not Ready".to_owned()),
             link => ConnectionFact::Ready(Connection {
-                organization: "org".to_owned(),
+                organization: pass.organization.clone(),
                 paused: link == Link::Paused,
                 max_batch_size: 100,
             }),

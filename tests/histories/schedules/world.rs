@@ -187,6 +187,10 @@ impl World {
     pub fn notify(&mut self) {
         for process in 0..self.processes.len() {
             for place in 0..self.profile.objects {
+                let deaf = self.rates().deaf;
+                if self.dice.chance(deaf) {
+                    continue;
+                }
                 let late = self.now < self.calm && self.dice.chance(100);
                 let delay =
                     if late { self.dice.between(SECOND, 30 * SECOND) } else { self.dice.between(5, 300) };
@@ -246,6 +250,7 @@ impl World {
                 self.ledger.calls.push(ledger::Call {
                     at: self.now,
                     clock,
+                    organization: pass.organization.clone(),
                     basis: pass.object.clone(),
                     call: call.clone(),
                     removed: Vec::new(),

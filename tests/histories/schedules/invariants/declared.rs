@@ -95,6 +95,10 @@ fn of_user(history: &History, object: &Object, number: usize) -> Option<String> 
 /// Whether an event is to go, and stays for another user of the same id that could not be given one of its own.
 fn is_stuck(world: &World, object: &Object, event: &Event) -> bool {
     let of_id = |entry: &&EventEntry| entry.scheduled_job_id == event.job_id;
+    // Somebody else's event has the same id: condition Conflicting says so.
+    if object.status.events.iter().filter(of_id).any(|entry| entry.shared) {
+        return true;
+    }
     let leaves = |entry: &EventEntry| entry.id == id(event.user) && entry.superseded.is_some();
     let events = &object.status.events;
     event.makes(object.spec.manifest.change)

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jumpcloud_operator::api::scheduled_user_state::DeletionPolicy;
 use jumpcloud_operator::api::submission::{Operation, Phase, Recorded, Submission};
 
-use super::{Post, World};
+use super::{Object, Post, World};
 use crate::clock::stamp;
 
 /// Checks the rule.
@@ -26,6 +26,12 @@ pub fn check(world: &World) -> Vec<String> {
         }) {
             wrong("sent without an intent");
         }
+        if order.organization != "org" || order.forbidden {
+            wrong("sent to another organisation, or with --read-only");
+        }
+        if order.basis.status.submissions.iter().any(|record| record.known().is_none()) {
+            wrong("sent beside a record of a newer operator");
+        }
         if post.spare <= 0 {
             wrong("sent too late");
         }
@@ -43,6 +49,28 @@ pub fn check(world: &World) -> Vec<String> {
             .all(|object| object.spec.manifest.deletion != DeletionPolicy::Retain);
         if order.operation == Operation::Schedule && undone && !live.finalizer {
             wrong("sent without the finalizer");
+        }
+    }
+    for call in &world.ledger.calls {
+        if call.organization != "org" {
+            found.push(format!("{:?} at {}: sent to another organisation", call.call, call.at));
+        }
+    }
+    found.extend(newer(world));
+    found
+}
+
+/// A record of a newer operator stays until that operator takes it out.
+fn newer(world: &World) -> Vec<String> {
+    let mut found = Vec::new();
+    for place in 0..world.profile.objects {
+        let versions: Vec<_> = world.api.versions.iter().filter(|kept| kept.place == place).collect();
+        for two in versions.windows(2) {
+            let (Some(before), Some(after)) = (&two[0].object, &two[1].object) else { continue };
+            let foreign = |object: &Object| object.status.submissions.iter().any(|r| r.known().is_none());
+            if foreign(before) && !foreign(after) && !two[1].loss && !two[1].newer {
+                found.push(format!("{place} at {}: a record of a newer operator is gone", two[1].at));
+            }
         }
     }
     found

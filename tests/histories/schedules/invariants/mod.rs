@@ -83,7 +83,7 @@ impl World {
         let lost = self.lost(object);
         let uid = object.uid;
         self.jumpcloud.events.iter().filter(move |event| {
-            matches!(&event.author, Author::Post(nonce, by) if *by == uid && self.intended(nonce) > lost)
+            matches!(&event.author, Author::Post(nonce, by) if *by == uid && self.intended(nonce) > lost && !self.is_abandoned(nonce))
         })
     }
 
@@ -91,6 +91,15 @@ impl World {
     fn lost(&self, object: &Object) -> Ms {
         let losses = self.api.versions.iter().filter(|kept| kept.loss && kept.place == object.place);
         losses.map(|kept| kept.at).max().unwrap_or(Ms::MIN)
+    }
+
+    /// Whether a person gave a request of unknown outcome up: what it made is nobody's.
+    fn is_abandoned(&self, nonce: &str) -> bool {
+        let versions = self.api.versions.iter().filter_map(|kept| Some((kept.at, kept.object.as_deref()?)));
+        let has = |object: &Object| object.status.submissions.iter().any(|r| r.nonce() == Some(nonce));
+        let last = versions.filter(|(_, object)| has(object)).map(|(at, _)| at).max();
+        let around = |at: Ms| at - 10 * MINUTE..=at + 10 * MINUTE;
+        last.is_some_and(|last| self.environment.abandoned.iter().any(|at| around(*at).contains(&last)))
     }
 
     /// When a request was intended, or else sent: a record that was written before the loss is lost with the rest.

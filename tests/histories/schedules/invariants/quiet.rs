@@ -1,17 +1,30 @@
 //! S4, the silence: at rest nothing is written, and JumpCloud is looked at only when it is due.
 
+use std::sync::Arc;
+
+use jumpcloud_operator::api::schedule_status::ScheduledUserStateStatus;
+
 use super::History;
 use crate::clock::{MINUTE, Ms, SECOND};
 use crate::invariants::restless;
 use crate::schedules::history::{DAY, HOUR};
+use crate::schedules::objects::Object;
 
 /// Checks the rule.
 pub fn check(history: &History) -> Vec<String> {
     let world = &history.world;
     let mut found = Vec::new();
     for place in 0..world.profile.objects {
-        let times = world.api.versions.iter().filter(|kept| kept.place == place).map(|kept| kept.at);
-        found.extend(restless(times).into_iter().map(|text| format!("{place}: {text}")));
+        let versions = world.api.versions.iter().filter(|kept| kept.place == place);
+        let versions: Vec<_> = versions.filter_map(|kept| Some((kept.at, kept.object.clone()?))).collect();
+        let differ = |one: &Arc<Object>, two: &Arc<Object>| {
+            let bare = |object: &Object| ScheduledUserStateStatus {
+                conditions: Vec::new(),
+                ..(*object.status).clone()
+            };
+            one.finalizer != two.finalizer || bare(one) != bare(two)
+        };
+        found.extend(restless(&versions, differ).into_iter().map(|text| format!("{place}: {text}")));
     }
     for place in 0..world.profile.objects {
         let Some(object) = world.api.live(place) else {

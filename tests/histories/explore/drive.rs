@@ -40,13 +40,11 @@ pub struct Book<K: Kind> {
     pub broken: Vec<Violation>,
     /// What the planner said to each question.
     plans: HashMap<u64, Step<K>, Same>,
-    /// How often it was asked.
-    pub questions: usize,
 }
 
 impl<K: Kind> Default for Book<K> {
     fn default() -> Self {
-        Self { broken: Vec::new(), plans: HashMap::default(), questions: 0 }
+        Self { broken: Vec::new(), plans: HashMap::default() }
     }
 }
 
@@ -156,7 +154,7 @@ impl<K: Kind> Driver<'_, K> {
         let mut key = Canon::exact();
         key.object(&pass.object);
         K::facts_into(&pass.facts, &mut key);
-        memory.into_canon(&mut key);
+        memory.into_canon(K::looks_count(&pass.object), &mut key);
         key.time(now);
         key.stamp(Some(clock));
         let key = key.finish();
@@ -167,7 +165,6 @@ impl<K: Kind> Driver<'_, K> {
         } else {
             K::inform(memory, &mut pass.facts, &pass.object, now);
         }
-        self.book.questions += 1;
         if let Some(step) = self.book.plans.get(&key) {
             return step.clone();
         }
@@ -221,6 +218,12 @@ impl<K: Kind> Driver<'_, K> {
         pass.object = object;
     }
 
+    /// What is replaced, when there is no new event yet: only a wrong operator asks.
+    fn replaced_early(&self, pass: &Pass<K>) -> Option<K::Call> {
+        let wrong = self.setting.wrong.filter(|wrong| *wrong == Wrong::CancelFirst)?;
+        K::hastens(wrong, &pass.object)
+    }
+
     /// An operator takes in the answer to what it has sent.
     pub fn answered(&mut self, r: usize, reply: Reply<K>) {
         let Some(mut pass) = self.take(r) else { return };
@@ -242,7 +245,10 @@ impl<K: Kind> Driver<'_, K> {
             }
             (Doing::Write(writing), Reply::Object(Some(object))) => {
                 self.committed(&mut pass, &writing, object);
-                self.put(r, pass, Doing::Plan);
+                match self.replaced_early(&pass) {
+                    Some(call) => self.put(r, pass, Doing::Call(call)),
+                    None => self.put(r, pass, Doing::Plan),
+                }
             }
             (Doing::Write(writing), Reply::Conflict) if self.is(Wrong::ConflictIsSuccess) => {
                 let object = Object { status: writing.status.clone(), ..(*pass.object).clone() };
@@ -251,7 +257,10 @@ impl<K: Kind> Driver<'_, K> {
             }
             (Doing::Write(writing), _) => self.put(r, pass, Doing::ReadBack(writing)),
             (Doing::ReadBack(writing), Reply::Object(Some(live))) => self.resolved(r, pass, writing, live),
-            (Doing::ReadBack(_) | Doing::Relocate(_) | Doing::Record(_), Reply::Object(None) | Reply::Gone) => {
+            (
+                Doing::ReadBack(_) | Doing::Relocate(_) | Doing::Record(_),
+                Reply::Object(None) | Reply::Gone,
+            ) => {
                 self.give_up(r);
             }
             (Doing::ReadBack(writing), _) => self.put(r, pass, Doing::ReadBack(writing)),
@@ -340,11 +349,9 @@ impl<K: Kind> Driver<'_, K> {
         let outcome = match reply {
             Reply::Accepted(receipt) => return self.accepted(r, pass, order, receipt),
             Reply::NotSent if self.is(Wrong::RefusalIsRejection) => {
-                K::refused(&mut self.state.cloud, order);
                 Outcome::Rejected { status: 429, message: "refused".to_owned() }
             }
             Reply::NotSent => {
-                K::refused(&mut self.state.cloud, order);
                 self.state.replicas[r].memory.hold_until = Some(after(clock, span(AGAIN)));
                 Outcome::Refused { message: "refused".to_owned() }
             }
@@ -381,7 +388,8 @@ impl<K: Kind> Driver<'_, K> {
     fn check_recorded(&mut self, r: usize, pass: &Pass<K>) {
         let Some(nonce) = self.state.ledger.receipts[r].take() else { return };
         let live = self.state.api.live().filter(|live| live.uid == pass.object.uid);
-        let open = live.and_then(|live| live.record(&nonce)).is_some_and(|record| record.accept_time.is_none());
+        let open =
+            live.and_then(|live| live.record(&nonce)).is_some_and(|record| record.accept_time.is_none());
         if open {
             self.broken("I3", format!("what {nonce} was answered was seen and is not recorded"));
         }

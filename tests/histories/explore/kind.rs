@@ -35,9 +35,6 @@ pub trait Kind: Clone + Sized + 'static {
     /// Something that others do.
     type Edit: Copy + PartialEq + std::fmt::Debug + 'static;
 
-    /// `namespace/name` of the object.
-    const NAME: &'static str;
-
     /// The records of a status.
     fn records(status: &mut Self::Status) -> &mut Vec<Recorded>;
 
@@ -80,9 +77,6 @@ pub trait Kind: Clone + Sized + 'static {
     /// Notes that the first byte of a request is sent, and how long before it may be the last one.
     fn sent(cloud: &mut Self::Cloud, order: &Order, spare: Ms, now: Ms);
 
-    /// Notes that a request was refused: nothing comes of it.
-    fn refused(cloud: &mut Self::Cloud, order: &Order);
-
     /// JumpCloud takes a request: what it answers; broken rules go into `found`.
     fn take(cloud: &mut Self::Cloud, order: &Order, now: Ms, found: &mut Vec<Violation>) -> Receipt;
 
@@ -124,6 +118,16 @@ pub trait Kind: Clone + Sized + 'static {
 
     /// An answer as a wrong operator takes it to be.
     fn finds(wrong: Wrong, object: &Object<Self>, read: &Self::Read, found: &mut Self::Found);
+
+    /// What a wrong operator calls as soon as it has written this object.
+    fn hastens(_: Wrong, _: &Object<Self>) -> Option<Self::Call> {
+        None
+    }
+
+    /// Whether it matters when this process looked last at JumpCloud.
+    fn looks_count(_: &Object<Self>) -> bool {
+        false
+    }
 
     /// The fingerprint of JumpCloud.
     fn cloud_into(cloud: &Self::Cloud, canon: &mut Canon);

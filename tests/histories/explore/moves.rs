@@ -135,7 +135,8 @@ impl<K: Kind> State<K> {
             }
             // Whoever goes on later does so after each of the times that it could tell apart.
             let live = self.api.live().map(|live| live.status.status.submissions()).unwrap_or_default();
-            let orders = replica.pass.iter().flat_map(|pass| pass.orders.values()).map(|order| &*order.record);
+            let orders =
+                replica.pass.iter().flat_map(|pass| pass.orders.values()).map(|order| &*order.record);
             for record in live.iter().filter_map(Recorded::known).chain(orders) {
                 times.extend(deadlines(record, replica.skew, QUARANTINE));
             }

@@ -124,7 +124,7 @@ impl<K: Kind> Replica<K> {
             None => canon.word(20),
             Some(pass) => pass.into_canon(live, canon),
         }
-        self.memory.into_canon(canon);
+        self.memory.into_canon(live.is_some_and(|live| K::looks_count(live)), canon);
     }
 }
 
@@ -142,13 +142,14 @@ impl Memory {
     /// How long ago each of these was first seen.
     pub fn ages<K: Kind>(&self, object: &Object<K>, now: Ms) -> BTreeMap<String, std::time::Duration> {
         let sights = object.status.status.submissions().iter().flat_map(Recorded::sights);
-        sights.filter_map(|sight| Some((self.first_seen.get(&sight).map(|at| span(now - at))?, sight)))
+        sights
+            .filter_map(|sight| Some((self.first_seen.get(&sight).map(|at| span(now - at))?, sight)))
             .map(|(age, sight)| (sight, age))
             .collect()
     }
 
     /// Its fingerprint. What is remembered of requests that no version has any more counts no longer.
-    pub fn into_canon(&self, canon: &mut Canon) {
+    pub fn into_canon(&self, looks: bool, canon: &mut Canon) {
         for (sight, at) in &self.first_seen {
             let nonce = sight.split(' ').next().unwrap_or_default();
             if canon.knows(nonce) {
@@ -163,8 +164,9 @@ impl Memory {
             canon.stamp(Some(polled.at));
             canon.stamp(polled.quiet_since);
         }
-        for time in [self.hold_until, self.listed, self.seen, self.searched, self.since] {
-            canon.stamp(time);
+        canon.stamp(self.hold_until);
+        for time in [self.listed, self.seen, self.searched, self.since] {
+            canon.stamp(time.filter(|_| looks));
         }
         canon.maybe_time(self.deleting);
     }

@@ -24,9 +24,7 @@ pub struct Report {
     pub rests: usize,
     /// Whether some states were not met.
     pub cut: bool,
-    /// How often the planner was to be asked.
-    pub questions: usize,
-    /// How often it was, with another question each time.
+    /// Different questions that the planner was asked.
     pub asked: usize,
     /// The first broken rule that was found, with the moves that lead there.
     pub broken: Option<Broken>,
@@ -56,7 +54,7 @@ const UNKNOWN: u32 = u32::MAX - 1;
 
 /// Explores all that may happen within the budget; `most` states at the most.
 pub fn explore<K: Kind>(setting: &Setting<K>, budget: Budget, most: usize) -> Report {
-    let mut report = Report { states: 0, moves: 0, depth: 0, rests: 0, cut: false, questions: 0, asked: 0, broken: None };
+    let mut report = Report { states: 0, moves: 0, depth: 0, rests: 0, cut: false, asked: 0, broken: None };
     let mut nodes: Vec<Node> = Vec::new();
     let mut known: HashMap<u64, u32, Same> = HashMap::default();
     let mut queue: VecDeque<(u32, State<K>)> = VecDeque::new();
@@ -72,7 +70,7 @@ pub fn explore<K: Kind>(setting: &Setting<K>, budget: Budget, most: usize) -> Re
         if moves.first().is_none_or(|next| !is_calm(next)) {
             nodes[index as usize].calm = REST;
             report.rests += 1;
-            if let Some(violation) = K::at_rest(setting, &state).into_iter().next() {
+            if let Some(violation) = worst(K::at_rest(setting, &state)) {
                 report.broken = Some(Broken { violation, path: path(&nodes, index) });
                 break;
             }
@@ -107,11 +105,16 @@ pub fn explore<K: Kind>(setting: &Setting<K>, budget: Budget, most: usize) -> Re
         }
     }
     report.states = nodes.len();
-    (report.questions, report.asked) = (book.questions, book.asked());
+    report.asked = book.asked();
     if report.broken.is_none() && !report.cut {
         report.broken = restless(&nodes);
     }
     report
+}
+
+/// What is said of a state in which several rules are broken: what is not true rather than what is not done.
+fn worst(found: Vec<Violation>) -> Option<Violation> {
+    found.into_iter().min_by_key(|violation| violation.rule == "I4")
 }
 
 /// A state from which no rest is reached although nothing goes wrong.
@@ -168,7 +171,11 @@ fn is_calm<E>(next: &Move<E>) -> bool {
 }
 
 /// Walks a path and says what happens; then what is broken.
-pub fn replay<K: Kind>(setting: &Setting<K>, budget: Budget, path: &[usize]) -> (Vec<String>, Vec<Violation>) {
+pub fn replay<K: Kind>(
+    setting: &Setting<K>,
+    budget: Budget,
+    path: &[usize],
+) -> (Vec<String>, Vec<Violation>) {
     let mut state = State::begin(setting, budget);
     let (mut lines, mut book) = (Vec::new(), Book::default());
     for place in path {

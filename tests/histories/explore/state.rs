@@ -56,7 +56,10 @@ pub struct Setting<K: Kind> {
 impl<K: Kind> Setting<K> {
     /// Settings of the operator.
     pub fn policy(&self) -> Policy {
-        let quarantine = if self.wrong == Some(Wrong::NoQuarantine) { 0 } else { QUARANTINE };
+        let quarantine = match self.wrong {
+            Some(Wrong::NoQuarantine | Wrong::HastyUpdate) => 0,
+            _ => QUARANTINE,
+        };
         Policy {
             submit_timeout: span(SUBMIT),
             quarantine: span(quarantine),
@@ -95,11 +98,6 @@ impl Budget {
     pub fn spend(&mut self, of: fn(&mut Self) -> &mut u8) {
         self.all -= 1;
         *of(self) -= 1;
-    }
-
-    /// Nothing goes wrong any more.
-    pub fn is_spent(self) -> bool {
-        self.all == 0
     }
 }
 

@@ -48,3 +48,29 @@ pub enum Wrong {
     /// Schedules: believes that the finalizer is there.
     NoFinalizer,
 }
+
+/// All of them.
+pub const ALL: [Wrong; 22] = [
+    Wrong::SkipSwap,
+    Wrong::SendAgainOnServerError,
+    Wrong::TimeoutIsFailure,
+    Wrong::ServerErrorIsRejection,
+    Wrong::RefusalIsRejection,
+    Wrong::ForgetJobId,
+    Wrong::UntestedRecord,
+    Wrong::AdoptWithoutEvidence,
+    Wrong::IgnoreSubmitBy,
+    Wrong::SettleByFirst,
+    Wrong::TrustCache,
+    Wrong::ConflictIsSuccess,
+    Wrong::OneLook,
+    Wrong::NoQuarantine,
+    Wrong::WallClockOnly,
+    Wrong::SameNonce,
+    Wrong::HastyUpdate,
+    Wrong::Restless,
+    Wrong::Blind,
+    Wrong::CancelUnverified,
+    Wrong::CancelFirst,
+    Wrong::NoFinalizer,
+];

@@ -157,7 +157,8 @@ impl Cloud {
                 }
             }
         }
-        let sent_by = self.sending.iter().find(|(nonce, _)| nonce == order.nonce()).map_or(now, |(_, by)| *by);
+        let sent_by =
+            self.sending.iter().find(|(nonce, _)| nonce == order.nonce()).map_or(now, |(_, by)| *by);
         self.jobs.push(Job {
             id: id.clone(),
             nonce: order.nonce().to_owned(),
@@ -241,8 +242,7 @@ impl Cloud {
                 (Some(message), true) => (Word::Other, Some(message.clone())),
             };
             let mut row = JobRow { word, message, ..JobRow::default() };
-            let names =
-                if job.operation == Operation::Update { &mut row.ids } else { &mut row.usernames };
+            let names = if job.operation == Operation::Update { &mut row.ids } else { &mut row.usernames };
             names.insert(member.name.clone());
             row
         });
@@ -256,6 +256,18 @@ impl Cloud {
         after: &Object<Batches>,
         found: &mut Vec<Violation>,
     ) {
+        let status = &after.status.status;
+        // A request that was refused leaves no trace.
+        for record in before.submissions.iter().filter_map(Recorded::known) {
+            let open = status.submissions.iter().any(|other| other.nonce() == Some(&record.nonce));
+            let traced = record.members.iter().any(|name| {
+                status.inventory.iter().any(|entry| entry.username == *name)
+                    || status.failures.iter().any(|f| f.username == *name && f.unknown_time.is_some())
+            });
+            if !open && !traced && record.accept_time.is_none() {
+                self.is_known(record);
+            }
+        }
         let known = |nonce: &str| before.submissions.iter().any(|record| record.nonce() == Some(nonce));
         for record in after.status.status.submissions.iter().filter_map(Recorded::known) {
             if let Some(id) = &record.job_id {
@@ -305,8 +317,7 @@ impl Cloud {
     /// What JumpCloud may do at any moment.
     pub fn hidden(&self, reading: Option<&Read>) -> Vec<Hidden> {
         let open = self.jobs.iter().enumerate().filter(|(_, job)| !job.done).map(|(index, _)| index);
-        let mut all: Vec<Hidden> =
-            open.flat_map(|job| [Hidden::Run(job), Hidden::RunBadly(job)]).collect();
+        let mut all: Vec<Hidden> = open.flat_map(|job| [Hidden::Run(job), Hidden::RunBadly(job)]).collect();
         if matches!(reading, None | Some(Read::Users(_))) {
             let unseen = self.users.iter().enumerate().filter(|(_, user)| !user.visible);
             all.extend(unseen.map(|(index, _)| Hidden::Show(index)));

@@ -92,9 +92,9 @@ fn untrue(state: &State<Batches>, live: &Object<Batches>, line: &UserStatus) -> 
         }
         result::FAILED | result::CONFLICT if ours.is_some() => {
             let failed = cloud.jobs.iter().flat_map(|job| &job.members);
-            let update = failed.filter(|member| member.failed.is_some()).any(|member| {
-                ours.is_some_and(|ours| ours.id == member.name)
-            });
+            let update = failed
+                .filter(|member| member.failed.is_some())
+                .any(|member| ours.is_some_and(|ours| ours.id == member.name));
             // The outcome of an update may stay unknown.
             let known = live.status.status.inventory.iter().any(|entry| entry.username == line.username);
             let unknown = known && line.reason.as_deref() == Some(reason::SUBMISSION_UNKNOWN);

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use jumpcloud_operator::api::submission::{Operation, Recorded};
 use jumpcloud_operator::api::user_status::{Failure, InventoryEntry, JumpCloudUserBatchStatus};
 use jumpcloud_operator::plan::facts::{
-    By, Connection, ConnectionFact, Facts, FailedRead, Live, Notes, Outcome, Read, Repair, Repaired, Row as JobRow,
-    Slot, UserKey,
+    By, Connection, ConnectionFact, Facts, FailedRead, Live, Notes, Outcome, Read, Repair, Repaired,
+    Row as JobRow, Slot, UserKey,
 };
 use jumpcloud_operator::plan::intent::Intent;
 use jumpcloud_operator::plan::policy::{Policy, after};
@@ -23,6 +23,7 @@ use super::kind::{Called, Hidden, Kind, Receipt, Step};
 use super::replica::Memory;
 use super::state::{AGAIN, JOB_TIMEOUT, Object, Order, Setting, State, Stored};
 use super::wrong::Wrong;
+use crate::api_server::NAME;
 use crate::clock::{MINUTE, Ms, SECOND, span, stamp};
 use crate::invariants::Violation;
 use crate::manifest::{Flaw, Manifest, Row, Spec};
@@ -129,8 +130,6 @@ impl Kind for Batches {
     type Cloud = Cloud;
     type Edit = Edit;
 
-    const NAME: &'static str = crate::api_server::NAME;
-
     fn records(status: &mut Self::Status) -> &mut Vec<Recorded> {
         &mut status.submissions
     }
@@ -147,7 +146,7 @@ impl Kind for Batches {
 
     fn plan(object: &Object<Self>, facts: &Facts, policy: &Policy, clock: Timestamp) -> Step<Self> {
         let batch = Batch {
-            name: Self::NAME.to_owned(),
+            name: NAME.to_owned(),
             generation: object.generation,
             requested_at: None,
             retry_failed: None,
@@ -192,13 +191,7 @@ impl Kind for Batches {
         }
     }
 
-    fn learn(
-        facts: &mut Facts,
-        memory: &mut Memory,
-        read: &Read,
-        found: Option<Found>,
-        clock: Timestamp,
-    ) {
+    fn learn(facts: &mut Facts, memory: &mut Memory, read: &Read, found: Option<Found>, clock: Timestamp) {
         match (read, found) {
             (Read::Users(keys), Some(Found::Users(found))) => facts.looked_up(keys, &found, clock),
             (Read::Managers(wanted), Some(Found::Managers(found))) => {
@@ -227,15 +220,11 @@ impl Kind for Batches {
     fn called(_: &mut Facts, _: &Repair, _: Repaired) {}
 
     fn payload_hash(_: &Object<Self>, intent: &Intent) -> String {
-        long_hash(&[Self::NAME.as_bytes(), b"\n", intent.payload.rows()].concat())
+        long_hash(&[NAME.as_bytes(), b"\n", intent.payload.rows()].concat())
     }
 
     fn sent(cloud: &mut Cloud, order: &Order, spare: Ms, now: Ms) {
         cloud.sent(order, now + spare);
-    }
-
-    fn refused(cloud: &mut Cloud, order: &Order) {
-        cloud.is_known(&order.record);
     }
 
     fn take(cloud: &mut Cloud, order: &Order, now: Ms, found: &mut Vec<Violation>) -> Receipt {
@@ -344,7 +333,9 @@ impl Kind for Batches {
 
     fn finds(wrong: Wrong, object: &Object<Self>, read: &Read, found: &mut Found) {
         let open = !object.status.status.submissions.is_empty();
-        if let (Wrong::SettleByFirst, true, Read::Users(keys), Found::Users(users)) = (wrong, open, read, found) {
+        if let (Wrong::SettleByFirst, true, Read::Users(keys), Found::Users(users)) =
+            (wrong, open, read, found)
+        {
             let Some(first) = users.iter().find(|user| keys[0].username == user.username).cloned() else {
                 return users.clear();
             };

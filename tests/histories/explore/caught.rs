@@ -41,7 +41,7 @@ const CASES: [Case; 26] = [
     case(Wrong::UntestedRecord, "create by two", budget(2, 0, 0, 1, 0, 1), &["I3"]),
     case(Wrong::AdoptWithoutEvidence, "create", EDIT, &["I5"]),
     case(Wrong::IgnoreSubmitBy, "create", PAUSE, &["I2"]),
-    case(Wrong::SettleByFirst, "create two", EDIT, &["I5"]),
+    case(Wrong::SettleByFirst, "create two", NOTHING, &["I5"]),
     case(Wrong::TrustCache, "create by two", NOTHING, &["I1", "I2", "I3"]),
     case(Wrong::ConflictIsSuccess, "create by two", NOTHING, &["I2"]),
     case(Wrong::OneLook, "create", FAULT, &["I1"]),

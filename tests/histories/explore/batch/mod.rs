@@ -345,7 +345,10 @@ impl Kind for Batches {
                     _ => first.email.clone(),
                 };
                 if !users.iter().any(|user| user.username == key.username) {
-                    users.push(Live { username: key.username.clone(), email, ..first.clone() });
+                    let mut fields = first.fields.clone();
+                    fields.insert("username".to_owned(), key.username.clone().into());
+                    fields.insert("email".to_owned(), email.to_lowercase().into());
+                    users.push(Live { username: key.username.clone(), email, fields, ..first.clone() });
                 }
             }
         }

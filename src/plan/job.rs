@@ -85,7 +85,7 @@ pub(super) fn next(job: &Submission, job_id: &str, accepted: Timestamp, context:
         .polls
         .get(job_id)
         .and_then(|p| p.quiet_since)
-        .is_some_and(|since| context.now >= after(since, QUIET));
+        .is_some_and(|since| answer.at >= after(since, QUIET));
     let gone = answer.rows.is_none();
     let reading = read(job, answer, context);
     let complete = reading.shown >= job.members.len()
@@ -93,7 +93,10 @@ pub(super) fn next(job: &Submission, job_id: &str, accepted: Timestamp, context:
     if !(complete || quiet || gone || overdue) {
         return Next::Wait(due);
     }
-    if let Some(next) = job.look(context, |_, order| order > answer.order) {
+    // A pass may have been stopped between its look and now: at the end of its time a job is judged by who is there
+    // then, not by who was there before.
+    let in_time = |look_at: Timestamp| !overdue || look_at >= deadline;
+    if let Some(next) = job.look(context, |look_at, order| order > answer.order && in_time(look_at)) {
         return next;
     }
     let ended = Ended { complete, quiet, gone, overdue };

@@ -15,6 +15,7 @@ mod declared;
 mod dice;
 mod driver;
 mod environment;
+mod explore;
 mod history;
 mod invariants;
 mod jumpcloud;

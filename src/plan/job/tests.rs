@@ -172,3 +172,28 @@ fn rows_of_strangers_and_rows_that_repeat_settle_nobody_else() {
     let waits = after(&["ada", "bob"], rows(), &[], at(60));
     assert!(matches!(waits, Next::Wait(_)), "{waits:?}");
 }
+
+#[test]
+fn a_pass_that_was_stopped_looks_again_before_it_gives_a_job_up() {
+    let mut facts = Facts::default();
+    facts.polled("j", Some(vec![row("ada", Word::Finished, "")]), 1, at(60));
+    look(&mut facts, &["ada"], &[], at(60));
+    let job = accepted(&["ada"]);
+    assert!(matches!(next(&job, &facts, at(61)), Next::Wait(_)), "no search shows the user yet");
+    let stopped = next(&job, &facts, at(4000));
+    assert!(matches!(stopped, Next::Read(Read::Users(_))), "{stopped:?}");
+    look(&mut facts, &["ada"], &[live("ada")], at(4000));
+    assert_eq!(fates(next(&job, &facts, at(4000))), [created("ada", false)]);
+}
+
+#[test]
+fn rows_that_are_missing_are_missed_by_an_answer_that_is_late_enough() {
+    let mut facts = Facts::default();
+    facts.polled("j", Some(vec![row("ada", Word::Finished, "")]), 2, at(60));
+    look(&mut facts, &["ada", "bob"], &[live("ada")], at(60));
+    let job = accepted(&["ada", "bob"]);
+    assert!(matches!(next(&job, &facts, at(200)), Next::Wait(_)), "nobody has asked since");
+    facts.polled("j", Some(vec![row("ada", Word::Finished, "")]), 2, at(200));
+    look(&mut facts, &["ada", "bob"], &[live("ada")], at(200));
+    assert!(matches!(next(&job, &facts, at(200)), Next::Settle(_)));
+}

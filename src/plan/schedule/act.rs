@@ -145,7 +145,7 @@ impl Pass<'_> {
                     return;
                 }
                 Some(Slot::Taken { until }) => {
-                    self.wakes.push(until);
+                    self.wake_soon(until);
                     return;
                 }
                 Some(Slot::Free) => {}

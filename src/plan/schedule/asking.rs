@@ -1,5 +1,7 @@
 //! What may be read and written now, and what has to be read before.
 
+use jiff::Timestamp;
+
 use super::change::Change;
 use super::facts::{EventsWanted, Read};
 use super::pass::{CHECKING, Pass, Work};
@@ -11,11 +13,17 @@ impl<'a> Pass<'a> {
     pub(super) fn possible(&mut self, read: Read) -> Option<Read> {
         match self.facts.failed.get(&read) {
             Some(failed) => {
-                self.wakes.push(failed.retry_at);
+                self.wake_soon(failed.retry_at);
                 None
             }
             None => Some(read),
         }
+    }
+
+    /// What this pass knows is used up at that time: then another one looks. If the time has come while this one was
+    /// held up, another one follows soon, for nothing else would begin it.
+    pub(super) fn wake_soon(&mut self, time: Timestamp) {
+        self.wakes.push(time.max(after(self.now, CHECKING)));
     }
 
     /// A read of JumpCloud: the connection is read before, and has to be Ready and of the object's organisation.

@@ -247,7 +247,7 @@ impl Pass<'_> {
         let quiet =
             polled.and_then(|polled| polled.quiet_since).is_some_and(|since| self.now >= after(since, QUIET));
         if !(is_complete(answer, record.members.len()) || quiet || self.now >= deadline) {
-            self.wakes.push(due);
+            self.wake_soon(due);
             return None;
         }
         let keys = self.unseen(record, |_, order| order > answer.order);

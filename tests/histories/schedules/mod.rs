@@ -13,7 +13,7 @@ mod history;
 mod invariants;
 mod jumpcloud;
 mod ledger;
-mod manifest;
+pub mod manifest;
 mod mutant;
 mod network;
 mod objects;

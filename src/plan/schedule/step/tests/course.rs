@@ -171,3 +171,15 @@ fn who_is_named_in_another_way_keeps_the_event_while_nobody_is_found() {
     let users: Vec<_> = world.listed().into_iter().map(|(user, _)| user).collect();
     assert_eq!(users, ["idada"], "there is no robert: {log}");
 }
+
+#[test]
+fn a_pass_that_was_held_up_until_it_was_to_be_repeated_is_repeated() {
+    let mut world = World::new(spec(&["ada"]), &["ada"]);
+    // The time to search again has come before the pass comes to its end.
+    world.deaf = true;
+    let wake = world.pass().expect("nothing else would begin another pass");
+    assert!(wake > world.now && wake.duration_since(world.now).as_secs() <= 5, "{wake}");
+    world.until(&wake.to_string());
+    world.pass();
+    assert_eq!(world.reason(), "Scheduled");
+}

@@ -95,7 +95,7 @@ impl<'a> Pass<'a> {
         let line = &self.line;
         Batch {
             name: line.full_name(),
-            generation: line.object.generation(),
+            generation: line.generation,
             requested_at: line.annotation(crate::api::REQUESTED_AT),
             retry_failed: line.annotation(crate::api::RETRY_FAILED),
             resolve: line.annotation(crate::api::RESOLVE),

@@ -45,8 +45,10 @@ pub struct Line<'a, K: Recording> {
     pub context: &'a Arc<Context>,
     /// API of the object's namespace.
     pub api: Api<K>,
-    /// The object as this pass read or wrote it last.
+    /// The object as this pass read or wrote it last. It may be of a newer generation than what is planned from.
     pub object: Fetched<K>,
+    /// The generation of the spec that this pass plans from: what it writes speaks of no other.
+    pub generation: i64,
     /// The way to JumpCloud, once the connection was found to be usable.
     pub client: Option<JumpCloud>,
     namespace: &'a str,
@@ -99,6 +101,7 @@ impl<'a, K: Recording> Line<'a, K> {
         Self {
             context,
             api,
+            generation: object.generation(),
             object,
             client: None,
             namespace,

@@ -33,8 +33,8 @@ pub struct Delivered {
     pub outcome: Outcome,
     /// What it means for the pass.
     pub setback: Setback,
-    /// The pass ends: the request was accepted and that could not be recorded, so whoever comes next
-    /// settles it as unknown.
+    /// The pass ends: the request was accepted, and that could not be recorded, so whoever comes next settles it
+    /// as unknown; or it was recorded in an object whose spec is another one by now.
     pub lost_sight: bool,
 }
 
@@ -77,6 +77,8 @@ impl<K: Recording> Line<'_, K> {
                 Ok(Wrote::Ended)
             }
             Committed::Written { object, armed } => {
+                // Read back after an answer that got lost, it may have been edited meanwhile.
+                let is_edited = object.generation() != self.generation;
                 self.object = *object;
                 let status = self.object.status();
                 self.turn.report(status.submissions(), self.object.version(), armed.is_some());
@@ -85,6 +87,10 @@ impl<K: Recording> Line<'_, K> {
                 self.armed = armed;
                 let recorder = &self.context.recorder;
                 events::transition(recorder, &self.object.whole, old.conditions(), verdict).await;
+                if is_edited && nonce.is_none() {
+                    self.look_again();
+                    return Ok(Wrote::Ended);
+                }
                 Ok(Wrote::Written(nonce))
             }
         }
@@ -137,8 +143,13 @@ impl<K: Recording> Line<'_, K> {
         } else {
             self.context.memory.delivered(self.object.uid());
         }
-        let lost_sight = sent.outcome == Outcome::Accepted && sent.object.is_none();
+        let mut lost_sight = sent.outcome == Outcome::Accepted && sent.object.is_none();
         if let Some(object) = sent.object {
+            // The record carries no resourceVersion: the object may have been edited meanwhile.
+            if object.generation() != self.generation {
+                lost_sight = true;
+                self.look_again();
+            }
             self.object = object;
             self.turn.report(self.object.status().submissions(), self.object.version(), false);
         }

@@ -103,7 +103,7 @@ impl<'a> Pass<'a> {
         Schedule {
             name: line.full_name(),
             uid: line.object.uid().to_owned(),
-            generation: line.object.generation(),
+            generation: line.generation,
             requested_at: line.annotation(crate::api::REQUESTED_AT),
             retry_failed: line.annotation(crate::api::RETRY_FAILED),
             resolve: line.annotation(crate::api::RESOLVE),

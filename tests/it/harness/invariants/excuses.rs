@@ -78,6 +78,24 @@ pub fn forgotten(evidence: &Evidence, double: &Double, earlier: &Intent<'_>, lat
     (gone || lost) && double.searches.last().is_some_and(|search| !search.found)
 }
 
+/// Whether two objects sent the user before either could know of the other: "claims are advice, JumpCloud takes a
+/// username once" (`src/controller/claims.rs`). Neither had its job recorded when the other was intended, and a search
+/// before had missed the user.
+pub fn raced(evidence: &Evidence, double: &Double, earlier: &Intent<'_>, later: &Intent<'_>) -> bool {
+    let known = evidence.history.of(&earlier.version.uid).any(|version| {
+        version.revision < later.version.revision
+            && version.record(&earlier.record.nonce).is_some_and(|record| record.job_id.is_some())
+    });
+    let looks =
+        evidence.ledger.iter().take_while(|entry| entry.seq < double.later.seq).filter_map(Entry::request);
+    let is_user = |name: &String| name.to_lowercase() == double.username;
+    let mut looks =
+        looks.filter(|request| request.own_status == Some(200) && request.asked.iter().any(is_user));
+    earlier.version.uid != later.version.uid
+        && !known
+        && looks.last().is_some_and(|look| !look.found.iter().any(is_user))
+}
+
 /// When an entry was written, by the real clock.
 fn wall(evidence: &Evidence, seq: u64) -> Option<Timestamp> {
     let at = evidence.ledger.binary_search_by_key(&seq, |entry| entry.seq).ok()?;

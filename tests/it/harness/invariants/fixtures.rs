@@ -77,15 +77,16 @@ impl Run {
     /// A version of an object.
     pub fn version(&mut self, kind: Kind, uid: &str, revision: u64, records: Vec<Value>) -> &mut Version {
         let intended = records.first().and_then(|record| record["intentTime"].as_str()?.parse().ok());
+        let seen = intended.unwrap_or_else(|| at(0));
         let object = json!({
             "metadata": {
                 "namespace": "ns", "name": uid, "uid": uid, "resourceVersion": revision.to_string(), "generation": 1,
-                "managedFields": [{"manager": "jumpcloud-operator", "subresource": "status", "time": at(0).to_string()}],
+                "managedFields": [{"manager": "jumpcloud-operator", "subresource": "status", "time": seen.to_string()}],
             },
             "spec": {"users": [{"username": "ada", "email": "ada@example.com"}]},
             "status": {"observedGeneration": 1, "submissions": records},
         });
-        let seen = intended.unwrap_or_else(|| at(0));
+        let object = serde_json::from_value(object).expect("an object");
         self.versions.push(Version::of(kind, object, false, seen, None));
         self.versions.last_mut().expect("it was pushed")
     }

@@ -78,15 +78,16 @@ fn events(evidence: &Evidence, posts: &[Post<'_>]) -> Vec<String> {
     let all = made(evidence);
     let post_of = |made: &Made<'_>| posts.iter().find(|post| post.entry.seq == made.request);
     let mut found = Vec::new();
-    for (index, later) in all.iter().enumerate() {
-        let Some(second) = post_of(later) else { continue };
-        let equal = all[..index].iter().filter(|other| {
-            let (a, b) = (other.event, later.event);
-            (&a.user_id, &a.state, a.date) == (&b.user_id, &b.state, b.date)
-        });
-        for earlier in equal.filter(|earlier| {
-            ended(evidence, earlier) > Some(later.seq) || ended(evidence, earlier).is_none()
-        }) {
+    let mut before: BTreeMap<_, Vec<&Made<'_>>> = BTreeMap::new();
+    for later in &all {
+        let event = later.event;
+        let equal = before.entry((&event.user_id, &event.state, event.date)).or_default();
+        let others = equal.clone();
+        equal.push(later);
+        let Some(second) = post_of(later).filter(|_| !others.is_empty()) else { continue };
+        for earlier in
+            others.into_iter().filter(|earlier| ended(evidence, earlier).is_none_or(|end| end > later.seq))
+        {
             let Some(first) = post_of(earlier).filter(|first| first.uid() == second.uid()) else { continue };
             let (Some(before), Some(after)) = (first.intent, second.intent) else { continue };
             if !is_cancelled(evidence, earlier)

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use jumpcloud_operator::api::connection::JumpCloudConnection;
 use jumpcloud_operator::api::scheduled_user_state::ScheduledUserState;
 use jumpcloud_operator::api::user_batch::JumpCloudUserBatch;
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Event, Secret};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, WatchEvent, WatchParams};
 use serde_json::Value;
@@ -252,39 +253,40 @@ async fn follow(
         }
         let namespace = object.metadata.namespace.clone().unwrap_or_default();
         if let Some(one) = lock(kept).get_mut(&namespace) {
-            one.take(what, &object, gone);
+            one.take(what, object, gone);
         }
     }
     true
 }
 
 impl Kept {
-    fn take(&mut self, what: Watched, object: &DynamicObject, gone: bool) {
+    fn take(&mut self, what: Watched, object: DynamicObject, gone: bool) {
         let key = (what, object.metadata.uid.clone().unwrap_or_default());
-        let value = serde_json::to_value(object).expect("JSON");
+        let revision = if gone { GONE } else { number(object.metadata.resource_version.clone()) };
         match what {
             Watched::Ours(kind) => {
                 let mut versions = self.history.versions.iter().rev();
-                let before = versions.find(|version| version.uid == key.1);
-                let version =
-                    Version::of(kind, value, gone, Timestamp::now(), before.map(|version| &**version));
+                let before = versions.find(|version| version.uid == key.1).map(|version| &**version);
+                let version = Version::of(kind, object, gone, Timestamp::now(), before);
                 self.history.versions.push(Arc::new(version));
             }
-            Watched::Events => self.events.push(Arc::new(value)),
-            Watched::Secrets => self.secrets.extend(values(&value)),
+            Watched::Events => {
+                self.events.push(Arc::new(serde_json::to_value(&object).expect("JSON")));
+            }
+            Watched::Secrets => self.secrets.extend(values(&object.data["data"])),
         }
-        let revision = if gone { GONE } else { number(object.metadata.resource_version.clone()) };
         self.newest.insert(key, revision);
     }
 }
 
-/// The values of a Secret, as they are and encoded.
-fn values(secret: &Value) -> Vec<String> {
-    let typed: Secret = serde_json::from_value(secret.clone()).expect("a Secret");
-    let plain = typed.data.unwrap_or_default().into_values();
-    let plain = plain.filter_map(|bytes| String::from_utf8(bytes.0).ok());
-    let encoded = secret["data"].as_object().into_iter().flatten();
-    plain.chain(encoded.filter_map(|(_, text)| text.as_str().map(str::to_owned))).collect()
+/// The values of a Secret's data, as they are and encoded.
+fn values(data: &Value) -> Vec<String> {
+    let encoded = data.as_object().into_iter().flatten().filter_map(|(_, text)| text.as_str());
+    let decoded = data.as_object().into_iter().flatten().filter_map(|(_, text)| {
+        let bytes: ByteString = serde_json::from_value(text.clone()).ok()?;
+        String::from_utf8(bytes.0).ok()
+    });
+    encoded.map(str::to_owned).chain(decoded).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

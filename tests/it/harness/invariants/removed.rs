@@ -16,7 +16,7 @@ use super::evidence::Evidence;
 use super::sent::{Made, Post, made, posts};
 use super::version::{Kind, Version};
 
-/// How much later than it was committed a version may be seen.
+/// For so long the operator may not have seen what another object has: news take a while.
 const LATE: SignedDuration = SignedDuration::from_secs(3);
 
 /// All events that were removed and should not have been, and all that should have been and were not.
@@ -53,7 +53,7 @@ impl<'a> Run<'a> {
     }
 
     fn not_own(&self, event: &ScheduledEvent, at: Timestamp) -> Option<String> {
-        let versions = self.evidence.history.versions.iter().filter(|version| version.seen <= at + LATE);
+        let versions = self.evidence.history.versions.iter().filter(|version| version.committed() <= at);
         let holders: BTreeSet<&str> =
             versions.filter(|version| records(version, event)).map(|version| version.uid.as_str()).collect();
         if holders.is_empty() {
@@ -69,7 +69,7 @@ impl<'a> Run<'a> {
                 .evidence
                 .history
                 .of(uid)
-                .any(|version| version.seen <= at + LATE && may_cancel(version, event))
+                .any(|version| version.committed() <= at && may_cancel(version, event))
         });
         (!owned).then(|| "it was taken over, not made".to_owned())
     }
@@ -77,7 +77,8 @@ impl<'a> Run<'a> {
     /// Whether an object has the event recorded as one that it wants, some time before and after `at`.
     fn still_has(&self, uid: &str, event: &ScheduledEvent, at: Timestamp) -> bool {
         let before = self.evidence.history.of(uid).take_while(|version| version.seen + LATE < at).last();
-        let after = self.evidence.history.of(uid).take_while(|version| version.seen <= at + LATE).last();
+        let after =
+            self.evidence.history.of(uid).take_while(|version| version.committed() <= at + LATE).last();
         [before, after].into_iter().all(|version| {
             version.is_some_and(|version| {
                 let wanted = |entry: &Value| is_event(entry, event) && entry["superseded"].is_null();

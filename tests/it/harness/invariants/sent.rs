@@ -2,12 +2,13 @@
 //!
 //! A request has no nonce that JumpCloud sees, and the body's hash in the ledger is not the payload's hash in the
 //! record, which is over the object's name as well and over references instead of secrets. So a request is tied to
-//! an intent by operation, members in their order, organisation and time: not before `intentTime`, not after
-//! `submitBy`. No intent serves two requests. What two requests of one object tell of their hashes must agree.
+//! an intent by operation, members in their order, organisation and time: not before `intentTime` and the second in
+//! which the intent was committed, not after `submitBy`. No intent serves two requests. Of several that fit, the one
+//! that has the request's job recorded is taken, else the newest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use jumpcloud_operator::api::submission::{Operation, Phase, Submission};
 use jumpcloud_sim::ledger::{Cause, Request, ScheduledEvent};
 use jumpcloud_sim::{Entry, Route, What};
@@ -15,7 +16,7 @@ use jumpcloud_sim::{Entry, Route, What};
 use super::evidence::Evidence;
 use super::version::Version;
 
-/// How much later than it was sent a request may arrive, and a version may be seen: machines are busy.
+/// How much later than it was sent a request may arrive: machines are busy.
 const LATE: SignedDuration = SignedDuration::from_secs(3);
 
 /// How the operator calls itself.
@@ -86,8 +87,13 @@ pub fn made(evidence: &Evidence) -> Vec<Made<'_>> {
 
 /// The ids of the job, or of all events, that came of a request.
 pub fn ids<'a>(evidence: &'a Evidence, post: &Post<'a>) -> BTreeSet<&'a str> {
-    let events = made(evidence).into_iter().filter(|made| made.request == post.entry.seq);
-    events.map(|made| made.event.job_id.as_str()).chain(post.request.accepted_job()).collect()
+    let own = evidence.ledger.iter().skip_while(|entry| entry.seq <= post.entry.seq);
+    let own = own.take_while(|entry| entry.request().is_none());
+    let events = own.filter_map(|entry| match &entry.what {
+        What::ScheduleAdded { event, by: Cause::Request } => Some(event.job_id.as_str()),
+        _ => None,
+    });
+    events.chain(post.request.accepted_job()).collect()
 }
 
 /// All such requests in the order in which they arrived.
@@ -95,19 +101,39 @@ pub fn posts(evidence: &Evidence) -> Vec<Post<'_>> {
     let mut posts: Vec<_> = evidence.ledger.iter().filter_map(post).collect();
     posts.sort_by_key(|post| post.request.arrived);
     let intents = intents(evidence);
+    let jobs = recorded(evidence);
     let mut used = BTreeSet::new();
     for post in &mut posts {
-        let fitting = intents.iter().filter(|intent| fits(intent, post) && !used.contains(nonce(intent)));
-        // The newest: an older one with the same members was never sent.
-        let newest = fitting.max_by_key(|intent| intent.version.revision).copied();
-        used.extend(newest.as_ref().map(nonce));
-        post.intent = newest;
+        let fitting = intents.iter().filter(|intent| fits(intent, post) && !used.contains(&key(intent)));
+        let best = fitting.max_by_key(|intent| {
+            let job = jobs.get(&key(intent));
+            let is_own = job.is_some_and(|job| post.job() == Some(*job));
+            (is_own, job.is_none() || post.job().is_none(), intent.version.revision)
+        });
+        let best = best.copied();
+        used.extend(best.as_ref().map(key));
+        post.intent = best;
     }
     posts
 }
 
-fn nonce<'a>(intent: &Intent<'a>) -> &'a str {
-    &intent.record.nonce
+/// What tells an intent from all others.
+fn key<'a>(intent: &Intent<'a>) -> (&'a str, &'a str) {
+    (&intent.version.uid, &intent.record.nonce)
+}
+
+/// The job that each record got.
+fn recorded(evidence: &Evidence) -> BTreeMap<(&str, &str), &str> {
+    let mut jobs = BTreeMap::new();
+    for version in &evidence.history.versions {
+        for record in version.records() {
+            let event = record.events.first().map(|event| event.scheduled_job_id.as_str());
+            if let Some(job) = record.job_id.as_deref().or(event) {
+                jobs.insert((version.uid.as_str(), record.nonce.as_str()), job);
+            }
+        }
+    }
+    jobs
 }
 
 fn post(entry: &Entry) -> Option<Post<'_>> {
@@ -144,10 +170,6 @@ fn fits(intent: &Intent<'_>, post: &Post<'_>) -> bool {
         && record.members == post.members
         && post.request.organisation.as_ref().is_none_or(|there| *there == record.organization_id)
         && record.intent_time <= arrived
-        && arrived <= later(record.submit_by)
-        && version.seen <= later(arrived)
-}
-
-fn later(time: Timestamp) -> Timestamp {
-    time + LATE
+        && arrived <= record.submit_by + LATE
+        && version.committed() <= arrived
 }

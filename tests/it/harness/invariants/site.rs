@@ -16,6 +16,9 @@ use super::recorder::recorder;
 use super::version::History;
 use super::{Rule, check};
 
+/// So many violations tell enough.
+const SHOWN: usize = 20;
+
 /// The place of one test.
 pub struct Site {
     sim: Arc<Sim>,
@@ -120,8 +123,11 @@ impl Site {
         let unrest = known.unrest.iter().map(|text| (Rule::Quiet, text.clone()));
         let found = check(&evidence).into_iter().chain(unrest);
         let found = found.filter(|(rule, _)| !known.excused.contains_key(rule));
-        let found = found.map(|(rule, text)| format!("{rule:?}: {text}"));
-        found.chain(gaps.into_iter().map(|gap| format!("history: {gap}"))).collect()
+        let mut found: Vec<_> = found.map(|(rule, text)| format!("{rule:?}: {text}")).collect();
+        let all = found.len();
+        found.truncate(SHOWN);
+        let rest = (all > SHOWN).then(|| format!("and {} more", all - SHOWN));
+        found.into_iter().chain(rest).chain(gaps.into_iter().map(|gap| format!("history: {gap}"))).collect()
     }
 
     /// Fails when something is wrong; the second time nothing is looked at.

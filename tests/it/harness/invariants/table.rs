@@ -107,10 +107,31 @@ fn holds(version: &Version) -> Result<(), String> {
     if let Some(other) = by_type.keys().find(|kind| !known.contains(&kind.as_str())) {
         return Err(format!("nobody knows {other}"));
     }
+    speaks_of_its_rows(version)?;
     match version.kind {
         Kind::Connection => Ok(()),
         Kind::Batch => counts_of_batch(version),
         Kind::Schedule => counts(version, by_type.contains_key("Executed")),
+    }
+}
+
+/// A status that names this generation counts the users that it declares.
+fn speaks_of_its_rows(version: &Version) -> Result<(), String> {
+    let (status, spec) = (&version.status, &version.spec);
+    let count = match version.kind {
+        Kind::Connection => return Ok(()),
+        Kind::Batch => &status["counts"]["desired"],
+        Kind::Schedule => &status["counts"]["users"],
+    };
+    let is_current = status["observedGeneration"] == version.metadata["generation"] && !version.is_leaving();
+    // Nothing is counted anew from a spec that is refused, nor while users of elsewhere are not known.
+    let is_known =
+        spec["usersFrom"].is_null() && spec["usersFromBatch"].is_null() && version.reason() != "InvalidSpec";
+    match count.as_u64() {
+        Some(count) if is_current && is_known && usize::try_from(count) != Ok(version.rows().len()) => {
+            Err(format!("it names its generation, which declares {} users", version.rows().len()))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -186,6 +207,7 @@ mod tests {
     fn holds(object: &Value) -> Result<(), String> {
         let mut object = object.clone();
         object["metadata"]["resourceVersion"] = json!("1");
+        let object = serde_json::from_value(object).expect("an object");
         super::holds(&Version::of(Kind::Schedule, object, false, Timestamp::UNIX_EPOCH, None))
     }
 

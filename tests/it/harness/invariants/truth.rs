@@ -4,7 +4,7 @@
 //! What somebody did to users behind the operator's back is told from the ledger, which says who changed what. A
 //! status that somebody else wrote parts of is not judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use jumpcloud_operator::api::user_status::{reason, result};
@@ -37,13 +37,36 @@ struct World<'a> {
     users: BTreeMap<&'a str, &'a Value>,
     /// The request of each job.
     jobs: BTreeMap<&'a str, Post<'a>>,
+    /// How users came to be, and when, by id.
+    made: BTreeMap<&'a str, (Timestamp, &'a UserChange)>,
+    /// Ids of users that somebody deleted, or changed in what tells them apart.
+    touched: BTreeSet<&'a str>,
 }
 
 impl<'a> World<'a> {
     fn of(evidence: &'a Evidence) -> Self {
         let users = evidence.users.iter().filter_map(|user| Some((user["_id"].as_str()?, user))).collect();
         let jobs = posts(evidence).into_iter().filter_map(|post| Some((post.request.accepted_job()?, post)));
-        Self { evidence, users, jobs: jobs.collect() }
+        let mut world =
+            Self { evidence, users, jobs: jobs.collect(), made: BTreeMap::new(), touched: BTreeSet::new() };
+        for entry in &evidence.ledger {
+            match &entry.what {
+                What::UserCreated(change) => {
+                    world.made.insert(&change.user_id, (entry.wall, change));
+                }
+                What::UserDeleted(change) => {
+                    world.touched.insert(&change.user_id);
+                }
+                What::UserUpdated(change) if change.by == Cause::Control => {
+                    let tells_apart = |field: &String| field == "username" || field == "email";
+                    world
+                        .touched
+                        .extend(change.fields.iter().any(tells_apart).then_some(change.user_id.as_str()));
+                }
+                _ => {}
+            }
+        }
+        world
     }
 
     fn wrong(&self, version: &Version, line: &Value) -> Option<String> {
@@ -71,8 +94,7 @@ impl<'a> World<'a> {
     /// over by an object that had it.
     fn not_ours(&self, version: &Version, line: &Value) -> Option<String> {
         let id = line["id"].as_str()?;
-        let made = self.creations().find(|(_, change)| change.user_id == id);
-        let job = made.and_then(|(_, change)| self.job(&change.by));
+        let job = self.made.get(id).and_then(|(_, change)| self.job(&change.by));
         if job.is_some_and(|job| job.uid() == Some(&version.uid)) {
             return None;
         }
@@ -93,7 +115,7 @@ impl<'a> World<'a> {
             return None;
         }
         let declared = version.rows().iter().find(|row| text(row, "username") == name)?;
-        let (made, change) = self.creations().find(|(_, change)| {
+        let (made, change) = self.made.values().find(|(_, change)| {
             let job = self.job(&change.by);
             let user = self.users.get(change.user_id.as_str());
             change.username.to_lowercase() == name
@@ -105,7 +127,7 @@ impl<'a> World<'a> {
         let reported = self.reported(version, line);
         let last_look = self.last_look(&name, reported)?;
         let job = self.job(&change.by)?;
-        if made <= last_look.0 && last_look.1 {
+        if *made <= last_look.0 && last_look.1 {
             return Some("our job created it, and it was found".to_owned());
         }
         (!self.was_patient(version, line, job, reported)).then(|| "our job created it".to_owned())
@@ -124,7 +146,8 @@ impl<'a> World<'a> {
             }
             _ => false,
         });
-        let timeout = job_timeout(version);
+        // Rounded down, as when a version was committed.
+        let timeout = job_timeout(version) - SignedDuration::from_secs(1);
         let unknown = |failure: &Value| {
             text(failure, "username") == name
                 && failure["unknownSends"].as_u64().is_some_and(|sends| sends > 0)
@@ -143,9 +166,9 @@ impl<'a> World<'a> {
                 ["username", "result", "reason"].into_iter().all(|field| other[field] == line[field])
             };
             let is_there = version.list("users").iter().any(same);
-            since = if is_there { since.or(Some(version.seen)) } else { None };
+            since = if is_there { since.or(Some(version.committed())) } else { None };
         }
-        since.unwrap_or(version.seen)
+        since.unwrap_or(version.committed())
     }
 
     /// The last search for that name before then, and whether it found it.
@@ -165,24 +188,8 @@ impl<'a> World<'a> {
         }
     }
 
-    fn creations(&self) -> impl Iterator<Item = (Timestamp, &'a UserChange)> {
-        self.evidence.ledger.iter().filter_map(|entry| match &entry.what {
-            What::UserCreated(change) => Some((entry.wall, change)),
-            _ => None,
-        })
-    }
-
-    /// Whether somebody deleted the user, or changed what tells it apart.
     fn changed_by_hand(&self, id: &str) -> bool {
-        self.evidence.ledger.iter().any(|entry| match &entry.what {
-            What::UserDeleted(change) => change.user_id == id,
-            What::UserUpdated(change) => {
-                change.user_id == id
-                    && change.by == Cause::Control
-                    && change.fields.iter().any(|field| field == "username" || field == "email")
-            }
-            _ => false,
-        })
+        self.touched.contains(id)
     }
 }
 
@@ -212,7 +219,7 @@ mod tests {
         run.search(4, &["ada"], &["ada"]);
         let version = run.batch("b", 11, Vec::new());
         version.status["users"] = json!([line]);
-        version.seen = super::super::fixtures::at(5);
+        version.written = Some(super::super::fixtures::at(5));
         check(&run.evidence())
     }
 

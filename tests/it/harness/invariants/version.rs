@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jumpcloud_operator::api::submission::{Recorded, Submission};
 use jumpcloud_operator::controller::object::FIELD_MANAGER;
+use kube::api::DynamicObject;
 use serde_json::Value;
 
 /// A kind of ours.
@@ -32,8 +33,11 @@ pub struct Version {
     pub uid: String,
     /// The resourceVersion: etcd's revision, which orders the versions of all objects.
     pub revision: u64,
-    /// When it came to us, by the real clock: not before it was committed.
+    /// When it came to us, by the real clock: not before it was committed, and on a busy machine seconds later.
     pub seen: Timestamp,
+    /// When the operator last wrote the status, by the API server's clock, in whole seconds: when this version was
+    /// committed, if that was the operator's doing.
+    pub written: Option<Timestamp>,
     /// Whether this is the end of the object.
     pub gone: bool,
     /// The metadata without managedFields.
@@ -52,8 +56,9 @@ pub struct Version {
 
 impl Version {
     /// A version from an object as the API server gives it; `before` is the version before it.
-    pub fn of(kind: Kind, mut object: Value, gone: bool, seen: Timestamp, before: Option<&Self>) -> Self {
-        let mut metadata = object["metadata"].take();
+    pub fn of(kind: Kind, object: DynamicObject, gone: bool, seen: Timestamp, before: Option<&Self>) -> Self {
+        let mut metadata = serde_json::to_value(object.metadata).expect("JSON");
+        let mut object = object.data;
         let authors = authors(&metadata["managedFields"].take());
         let text = |name: &str| metadata[name].as_str().unwrap_or_default().to_owned();
         let (namespace, name, uid) = (text("namespace"), text("name"), text("uid"));
@@ -61,6 +66,8 @@ impl Version {
         let before = before.filter(|before| before.uid == uid);
         let is_new =
             |author: &&(String, String)| before.is_none_or(|before| !before.authors.contains(*author));
+        let own = authors.iter().filter(|(manager, _)| manager == FIELD_MANAGER);
+        let written = own.filter_map(|(_, time)| time.parse().ok()).max();
         let meddled = authors.iter().filter(is_new).any(|(manager, _)| manager != FIELD_MANAGER);
         let spec = match before {
             Some(before) if before.metadata["generation"] == metadata["generation"] => {
@@ -83,6 +90,7 @@ impl Version {
             uid,
             revision,
             seen,
+            written,
             gone,
             metadata,
             spec,
@@ -136,6 +144,11 @@ impl Version {
     /// Whether it is being deleted.
     pub fn is_leaving(&self) -> bool {
         !self.metadata["deletionTimestamp"].is_null()
+    }
+
+    /// When it was committed, rounded down, if the operator wrote it; else when it was seen.
+    pub fn committed(&self) -> Timestamp {
+        self.written.unwrap_or(self.seen)
     }
 
     /// How texts name it.

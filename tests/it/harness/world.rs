@@ -147,6 +147,11 @@ impl World {
             .await
     }
 
+    /// The status when Ready is `Succeeded` for the current generation, else what it says.
+    pub async fn succeeded(&self, name: &str) -> Result<JumpCloudUserBatchStatus, String> {
+        self.has_reason(name, "Succeeded").await
+    }
+
     async fn has_reason(&self, name: &str, reason: &str) -> Result<JumpCloudUserBatchStatus, String> {
         let batch = self.batches().get(name).await.map_err(|e| e.to_string())?;
         let status = batch.status.unwrap_or_default();

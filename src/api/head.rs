@@ -181,9 +181,9 @@ struct WholeSpec {
 struct WholeStatus {
     #[serde(default, rename = "organizationID", deserialize_with = "lenient")]
     organization_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "items")]
     inventory: Vec<Entry>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "requests")]
     submissions: Vec<Request>,
 }
 
@@ -197,7 +197,7 @@ struct Entry {
     state: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Request {
     #[serde(flatten)]
     head: HeadSubmission,
@@ -273,6 +273,23 @@ pub(super) fn lenient<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
+}
+
+/// A list without the items that cannot be read.
+pub(super) fn items<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let list: Vec<Value> = lenient(deserializer)?;
+    Ok(list.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
+}
+
+/// A list of requests. One that cannot be read is kept as one under way, of nobody knows whom: the pass finds the
+/// same, and sends nothing.
+pub(super) fn requests<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let list: Vec<Value> = lenient(deserializer)?;
+    Ok(list.into_iter().map(|item| serde_json::from_value(item).unwrap_or_default()).collect())
 }
 
 pub(super) fn null_is_absent<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
@@ -374,6 +391,26 @@ mod tests {
         );
         assert_eq!((bob.state, bob.wanted), (None, false));
         assert_eq!(head.status.organization_id.as_deref(), Some("o"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_costs_itself_alone() {
+        let head: BatchHead = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "odd"},
+            "status": {
+                "inventory": [{"username": "ada", "id": "1"}, {"username": 7, "id": "2"}, "three", {"username": "bob", "id": "4"}],
+                "submissions": [
+                    {"nonce": 7, "jobID": "j1", "phase": "Rejected", "members": ["eva"]}, null, ["x"],
+                    {"nonce": "n", "jobID": "j2", "phase": "Accepted", "operation": "Create", "members": ["kim"]}]},
+        }))
+        .unwrap();
+        let held: Vec<u64> = head.users.held.iter().map(|user| user.id).collect();
+        assert_eq!(held, ["1", "4"].map(fingerprint::of_id));
+        assert_eq!(head.status.submissions.len(), 4);
+        // Nobody knows what became of the others.
+        assert!(head.status.submissions.iter().all(HeadSubmission::is_under_way));
+        let kim = fingerprint::of_username("kim");
+        assert!(head.users.named.iter().any(|user| user.username == Some(kim) && user.under_way));
     }
 
     #[test]

@@ -9,13 +9,12 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::common::LocalReference;
 use super::fingerprint;
-use super::head::{HeadSubmission, connection, lean, lenient, null_is_absent};
+use super::head::{HeadSubmission, connection, items, lean, lenient, null_is_absent, requests};
 use super::schedule_status::result;
 use super::scheduled_user_state::{ScheduledState, ScheduledUserState};
 use super::submission::{Operation, Phase};
@@ -127,7 +126,7 @@ struct WholeStatus {
     users: Vec<User>,
     #[serde(default, deserialize_with = "items")]
     events: Vec<Event>,
-    #[serde(default, deserialize_with = "items")]
+    #[serde(default, deserialize_with = "requests")]
     submissions: Vec<Request>,
 }
 
@@ -155,7 +154,7 @@ struct Event {
     superseded: Option<Value>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Request {
     #[serde(flatten)]
     head: HeadSubmission,
@@ -269,12 +268,6 @@ fn sorted(mut list: Vec<u64>) -> Vec<u64> {
     list.dedup();
     list.shrink_to_fit();
     list
-}
-
-/// A list without the items that cannot be read.
-fn items<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let list: Vec<Value> = lenient(deserializer)?;
-    Ok(list.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
 }
 
 impl Resource for ScheduleHead {

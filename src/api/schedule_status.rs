@@ -245,6 +245,8 @@ pub mod reason {
             CONTRADICTED = "Contradicted";
             /// JumpCloud took a change at once and did not make it; it is made by a request for this user alone.
             STATE_NOT_TAKEN = "StateNotTaken";
+            /// The user that the batch has recorded has another username in JumpCloud.
+            IDENTITY_CHANGED = "IdentityChanged";
         }
     }
 }

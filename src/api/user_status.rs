@@ -292,6 +292,8 @@ pub mod reason {
             MANAGED_ELSEWHERE = "ManagedElsewhere";
             /// The connection protects the user.
             USER_PROTECTED = "UserProtected";
+            /// The user of the recorded id has neither the declared username nor the declared e-mail address.
+            IDENTITY_CHANGED = "IdentityChanged";
         }
     }
 }

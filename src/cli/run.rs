@@ -156,6 +156,10 @@ async fn lead(
     Ok(lost)
 }
 
+/// Objects that one answer to a list holds. A page is in memory as text before its objects are made light, and one
+/// object may have nearly a mebibyte: the usual 500 of them would be half a gibibyte.
+const PAGE: u32 = 50;
+
 /// Sets the controllers of all kinds up, for every watched namespace.
 fn controllers(
     args: &RunArgs,
@@ -168,7 +172,11 @@ fn controllers(
         [] => vec![None],
         some => some.iter().cloned().map(Some).collect(),
     };
-    let selected = watcher::Config { label_selector: args.watch_selector.clone(), ..watched() };
+    let selected = watcher::Config {
+        label_selector: args.watch_selector.clone(),
+        page_size: Some(PAGE),
+        ..watched()
+    };
     let all = watched();
     let connections: Vec<_> = scopes
         .iter()

@@ -53,6 +53,16 @@ pub fn replaced(username: &str) -> String {
     )
 }
 
+/// The user of the recorded id is another one than the row declares.
+#[must_use]
+pub fn identity_changed(username: &str) -> String {
+    format!(
+        "the user recorded for {username} has neither this username nor the declared e-mail address in JumpCloud, \
+         and is left alone; restore one of them there, or take the row off, and set annotation \
+         jumpcloud-operator.dev/retry-failed"
+    )
+}
+
 /// The declared manager is nobody.
 #[must_use]
 pub fn manager_not_found(declared: &str) -> String {
@@ -188,6 +198,7 @@ mod tests {
             (renamed("ada", "eva"), "restore the row"),
             (managed_elsewhere("ada", &Holder::Stranger), "take the row off"),
             (replaced("ada"), "take the row off"),
+            (identity_changed("ada"), "retry-failed"),
             (manager_not_found("username"), "correct the row"),
             (protected("ada"), "protectedUsers"),
             (not_taken(&["state".to_owned()]), "leave the field out"),

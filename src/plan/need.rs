@@ -182,6 +182,7 @@ impl User<'_> {
                 None
             }
             (None, reason::SUBMISSION_UNKNOWN) if around.adopt => None,
+            (None, reason::IDENTITY_CHANGED) if around.urgent => None,
             (None, _) => Some(Need::Held),
         }
     }
@@ -263,7 +264,11 @@ impl User<'_> {
         let Some(user) = look.found.iter().find(|user| user.id == entry.id) else {
             return self.need_of_vanished(look, around);
         };
-        // Also by the name that it has by now: it was renamed, or the inventory names somebody else.
+        // Whoever may write status may have put a stranger's id there: JumpCloud's word counts for who it is.
+        if !self.is_meant(user) {
+            return refuse(reason::IDENTITY_CHANGED, messages::identity_changed(&self.row.username));
+        }
+        // Also by the name that it has by now: it was renamed.
         let protected = self.is_protected(around) || is_protected(around.protected, &user.username);
         if protected && !self.is_as_declared(entry, user, around) {
             return refuse(reason::USER_PROTECTED, messages::protected(&self.row.username));
@@ -324,6 +329,14 @@ impl User<'_> {
             Some(Manager::Known(id)) => self.left(entry, user, Some(&id)).is_empty(),
             _ => self.left(entry, user, None).is_empty(),
         }
+    }
+
+    /// Whether the user of the inventory's id is the one that the row declares. Its username or its e-mail address
+    /// may have been changed by others, or its address by an edit; a user of whom neither is left is another one.
+    fn is_meant(&self, user: &Live) -> bool {
+        let address = self.row.email.to_lowercase();
+        fold(&user.username) == self.row.key()
+            || (!address.is_empty() && user.email.to_lowercase() == address)
     }
 
     /// Ours by the inventory, and JumpCloud has no user of that id any more.

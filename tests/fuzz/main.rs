@@ -4,7 +4,7 @@
 //! No network but loopback, no control plane. Nothing may panic, take unbounded time or memory, or show what it
 //! must not; and a forged status never makes the planners send, cancel or change what they would not without it.
 //!
-//! `PROPTEST_CASES` asks for another number of cases of every test. A failing case is printed, smallest first,
+//! `PROPTEST_CASES` asks for another number of cases of every test, `FAULT_RUNS=full` for eight times as many. A failing case is printed, smallest first,
 //! and its seed goes into a file `.regressions` beside the test, which is committed: it is run first from then on.
 #![cfg(test)]
 
@@ -23,7 +23,10 @@ use std::fmt::Debug;
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, TestCaseResult, TestRunner};
 
-/// Runs `test` on so many cases, unless `PROPTEST_CASES` asks for another number.
+/// How many times as many cases the long runs take (`FAULT_RUNS=full`, as `make test-faults` sets it).
+const FULL: u32 = 8;
+
+/// Runs `test` on so many cases, or on [`FULL`] times as many, unless `PROPTEST_CASES` asks for another number.
 fn check<S: Strategy>(
     source: &'static str,
     cases: u32,
@@ -33,8 +36,9 @@ fn check<S: Strategy>(
     S::Value: Debug,
 {
     let asked = std::env::var("PROPTEST_CASES").ok().map(|text| text.parse().unwrap());
+    let full = std::env::var("FAULT_RUNS").is_ok_and(|extent| extent == "full");
     let config = ProptestConfig {
-        cases: asked.unwrap_or(cases),
+        cases: asked.unwrap_or(if full { cases * FULL } else { cases }),
         source_file: Some(source),
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         max_shrink_iters: 2000,

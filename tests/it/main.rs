@@ -6,6 +6,8 @@
 #![expect(clippy::disallowed_methods, reason = "a real cluster keeps real time")]
 
 #[cfg(test)]
+mod abuse;
+#[cfg(test)]
 mod api;
 #[cfg(test)]
 mod canary;

@@ -242,6 +242,24 @@ fn a_user_that_has_a_protected_name_by_now_is_not_updated() {
 }
 
 #[test]
+fn the_recorded_id_of_somebody_else_is_left_alone() {
+    let row = row(&json!({"company": "Example"}));
+    let stranger = Live { username: "eva".to_owned(), email: "eva@example.com".to_owned(), ..live("ada") };
+    let case = |user: &Live| Case {
+        owned: ours(None),
+        look: looked(std::slice::from_ref(user), true),
+        ..Case::default()
+    };
+    assert_eq!(refused(&case(&stranger).need(&row)).0, reason::IDENTITY_CHANGED);
+    // A username changed by hand, or an address by hand or by an edit, leaves the other one.
+    let readdressed = Live { username: "ADA".to_owned(), ..stranger.clone() };
+    let renamed = Live { email: row.email.to_uppercase(), ..stranger };
+    for user in [readdressed, renamed] {
+        assert!(matches!(case(&user).need(&row), Need::Update { .. }));
+    }
+}
+
+#[test]
 fn what_jobs_do_not_take_is_set_by_a_request_of_its_own() {
     let row = row(&json!({"recoveryEmail": {"address": "r@example.com"}}));
     let case = Case { owned: ours(None), look: looked(&[live("ada")], true), ..Case::default() };

@@ -1,6 +1,6 @@
 //! What users need, done: in the draft, or as the next look, request or call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::Change;
 use super::draft;
@@ -8,6 +8,7 @@ use super::facts::{Key, Read};
 use super::intent::{MOST, intent};
 use super::need::Need;
 use super::pass::{Pass, Work};
+use super::who::Meant;
 use crate::api::schedule_status::{origin, result};
 use crate::api::submission::{Operation, Phase, Recorded, Submission};
 use crate::plan::facts::{LOOK_UP, Slot};
@@ -20,6 +21,10 @@ impl Pass<'_> {
     pub(super) fn act(&mut self, change: Change, needs: Vec<(String, Need)>, work: &mut Work) {
         let (mut posts, mut applies, mut states, mut unlisted) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let Some(Meant { needs, unseen, calls }) = self.meant(needs, work) else { return };
+        if !calls.is_empty() && self.may_write() && !self.held() && self.is_ours() {
+            states.extend(calls);
+        }
         for (id, need) in needs {
             match need {
                 Need::Nothing => {}
@@ -28,7 +33,7 @@ impl Pass<'_> {
                     self.wakes.extend(until);
                 }
                 Need::Events => unlisted.push(id),
-                Need::State => states.push(id),
+                Need::State => states.push(Key::Id(id)),
                 Need::Post => posts.push(id),
                 Need::Apply => applies.push(id),
                 Need::Adopt(event) => {
@@ -73,13 +78,14 @@ impl Pass<'_> {
         if !states.is_empty() {
             work.unseen = true;
             // Who is scheduled stays so when its state cannot be read.
-            let open = |id: &&String| {
-                let user = self.status.users.iter().find(|user| user.id.as_ref() == Some(*id));
+            let open = |key: &&Key| {
+                let Key::Id(id) = key else { return false };
+                let user = self.status.users.iter().find(|user| user.id.as_ref() == Some(id));
                 user.is_some_and(|user| matches!(user.result.as_str(), result::PENDING | result::HELD))
             };
             work.ready += states.iter().filter(open).count();
-            let keys = states.into_iter().map(Key::Id).take(LOOK_UP).collect();
-            work.read = self.ask(Read::Users(keys));
+            states.truncate(LOOK_UP);
+            work.read = self.ask(Read::Users(states));
             if work.read.is_some() {
                 return;
             }
@@ -89,7 +95,7 @@ impl Pass<'_> {
         } else {
             (applies, true)
         };
-        self.submit(change, (all, &unlisted), at_once, work);
+        self.submit(change, (all, &unlisted, &unseen), at_once, work);
     }
 
     fn became_scheduled(&mut self, id: &str) {
@@ -119,7 +125,7 @@ impl Pass<'_> {
     fn submit(
         &mut self,
         change: Change,
-        (all, unlisted): (Vec<String>, &[String]),
+        (all, unlisted, unseen): (Vec<String>, &[String], &BTreeMap<String, Key>),
         at_once: bool,
         work: &mut Work,
     ) {
@@ -133,6 +139,13 @@ impl Pass<'_> {
         let Some(connection) = self.connection_or(work) else { return };
         let most = usize::try_from(connection.max_batch_size).unwrap_or(MOST).clamp(1, MOST);
         let group: Vec<String> = group.into_iter().take(most).collect();
+        let keys: BTreeSet<&Key> = group.iter().filter_map(|id| unseen.get(id)).collect();
+        if !keys.is_empty() {
+            let keys = keys.into_iter().take(LOOK_UP).cloned().collect();
+            work.read = self.ask(Read::Users(keys));
+            work.unseen |= work.read.is_none();
+            return;
+        }
         let missing: Vec<String> = group.iter().filter(|id| unlisted.contains(id)).cloned().collect();
         if !missing.is_empty() {
             work.read = self.events(change, missing, work);

@@ -40,6 +40,25 @@ pub fn begin_anew(user: &mut ScheduledUser) {
     (user.reason, user.message, user.unknown_sends, user.retry_time) = (None, None, None, None);
 }
 
+/// The user of this id is another one than the batch declares.
+pub fn not_meant(status: &mut ScheduledUserStateStatus, id: &str) {
+    for user in lines_of(status, id) {
+        result::FAILED.clone_into(&mut user.result);
+        user.reason = Some(reason::IDENTITY_CHANGED.to_owned());
+        user.message = Some(messages::identity_changed());
+        (user.unknown_sends, user.retry_time) = (None, None);
+    }
+}
+
+/// The user of this id does not exist any more.
+pub fn not_there(status: &mut ScheduledUserStateStatus, id: &str) {
+    for user in lines_of(status, id) {
+        begin_anew(user);
+        result::NOT_FOUND.clone_into(&mut user.result);
+        user.message = Some("the user is not in JumpCloud any more".to_owned());
+    }
+}
+
 /// A user has an event that makes the change. That another one contradicts it stays said.
 pub fn becomes_scheduled(user: &mut ScheduledUser) {
     result::SCHEDULED.clone_into(&mut user.result);

@@ -40,6 +40,8 @@ pub struct Facts {
     pub claims: Claims,
     /// Globs of usernames that the connection protects.
     pub protected: Vec<String>,
+    /// Who this pass has found under each key. A write of ours changes nothing about that, so it outlives looks.
+    people: BTreeMap<Key, Option<Person>>,
     /// A nonce that no submission has yet.
     pub fresh_nonce: String,
     /// Advisory memory of this process.
@@ -315,6 +317,13 @@ impl Facts {
         self.before.2
     }
 
+    /// Who this pass has found under a key, or that there is nobody; `None` when it has not looked. The state may
+    /// have changed since.
+    #[must_use]
+    pub fn found(&self, key: &Key) -> Option<Option<&Person>> {
+        self.people.get(key).map(Option::as_ref)
+    }
+
     /// When states were read last, apart from what is known now.
     #[must_use]
     pub fn seen_before(&self) -> Option<Timestamp> {
@@ -328,7 +337,10 @@ impl Facts {
         if found.iter().any(|(key, _)| matches!(key, Key::Id(_))) {
             self.notes.seen = Some(at);
         }
-        self.users.extend(found.into_iter().map(|(key, found)| (key, Look { at, order, found })));
+        for (key, found) in found {
+            self.people.insert(key.clone(), found.clone());
+            self.users.insert(key, Look { at, order, found });
+        }
     }
 
     /// Takes in the events that were `wanted`. An answer about some users is added to what is known of others.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Key, Look};
+use super::facts::{Key, Look, Person};
 use super::roster::Members;
 use crate::api::schedule_status::{ScheduledUser, result};
 use crate::plan::identity::identity;
@@ -63,6 +63,32 @@ impl Line {
                     self.user.username = Some(person.username.clone());
                 }
             }
+        }
+    }
+}
+
+impl Line {
+    /// Takes in what this pass has found of a row, where status says something else.
+    pub fn correct(&mut self, found: Option<&Person>) {
+        match (&self.key, found) {
+            (Some(Key::Id(_) | Key::Email(_)), Some(person)) => {
+                // What it is called decides whether it is protected.
+                self.user.username = Some(person.username.clone());
+                self.is_person(person);
+            }
+            (Some(Key::Username(_)), Some(person)) => self.is_person(person),
+            (Some(Key::Username(_) | Key::Email(_)), None) if self.user.id.is_some() => {
+                self.user.id = None;
+                self.set(result::NOT_FOUND, None, Some("there is no such user in JumpCloud".to_owned()));
+            }
+            _ => {}
+        }
+    }
+
+    fn is_person(&mut self, person: &Person) {
+        if self.user.id.as_deref() != Some(&person.id) {
+            self.user.id = Some(person.id.clone());
+            self.set(result::PENDING, None, None);
         }
     }
 }
@@ -141,7 +167,6 @@ fn of_row(row: u32, key: &Key, before: &[ScheduledUser], uid: &str) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::schedule::facts::Person;
     use crate::plan::schedule::roster::Member;
     use jiff::Timestamp;
 

@@ -37,6 +37,14 @@ pub fn protected() -> String {
         .to_owned()
 }
 
+/// The user that the batch has recorded is another one than it declares.
+#[must_use]
+pub fn identity_changed() -> String {
+    "the user that the batch has recorded has another username in JumpCloud and is left alone; name the user in \
+     spec.users, or restore the username, then set annotation jumpcloud-operator.dev/retry-failed"
+        .to_owned()
+}
+
 /// Another object schedules the same change.
 #[must_use]
 pub fn scheduled_elsewhere(holder: &Holder) -> String {

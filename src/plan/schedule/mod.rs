@@ -24,3 +24,4 @@ mod pass;
 pub mod roster;
 pub mod step;
 mod verdict;
+mod who;

@@ -47,6 +47,14 @@ pub enum Need {
     Call(Call),
 }
 
+impl Need {
+    /// Whether something comes of it for the user: then it has to be sure who that is.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        matches!(self, Self::Events | Self::Post | Self::Adopt(_) | Self::Apply | Self::Call(_))
+    }
+}
+
 /// What the needs of all users of an object depend on.
 pub struct Circumstances<'a> {
     /// What is declared.

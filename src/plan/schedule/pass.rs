@@ -152,6 +152,7 @@ impl<'a> Pass<'a> {
         if let Some(read) = self.resolve(&mut lines, anew, &mut work) {
             return Work { read: Some(read), ..work };
         }
+        self.correct(&mut lines);
         let wanted = self.wanted(&lines, change);
         // Who is not found yet may be one whose event is there: named in another way, say.
         let known = |line: &Line| line.id().is_some() || line.is(result::NOT_FOUND);
@@ -247,12 +248,7 @@ impl<'a> Pass<'a> {
                 Ok(None)
             }
             Some(BatchFact::Found(members)) => {
-                let ours = self
-                    .status
-                    .organization_id
-                    .clone()
-                    .or_else(|| self.connection().map(|connection| connection.organization.clone()));
-                if ours.is_some() && members.organization.is_some() && members.organization != ours {
+                if self.is_elsewhere(members) {
                     work.batch = Batch::Elsewhere;
                     return Ok(None);
                 }
@@ -262,6 +258,13 @@ impl<'a> Pass<'a> {
                 Ok(Some(members.clone()))
             }
         }
+    }
+
+    /// Whether the users of a batch are in another organisation than this object's.
+    pub(super) fn is_elsewhere(&self, members: &Members) -> bool {
+        let connection = || self.connection().map(|connection| connection.organization.clone());
+        let ours = self.status.organization_id.clone().or_else(connection);
+        ours.is_some() && members.organization.is_some() && members.organization != ours
     }
 
     /// Finds out who is meant; a read that is missing is handed back.

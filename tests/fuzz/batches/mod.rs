@@ -1,8 +1,9 @@
 //! Batches whose status somebody else has written.
 //!
 //! Statuses come from honest passes, are mutated as JSON, and are planned from again, in a world that has none
-//! of the users, and in one that has all of them as declared. `inventory` says which users are the object's: a
-//! forged one is believed, but for users that the connection protects.
+//! of the users, and in one that has all of them. `inventory` says which users are the object's: a forged one is
+//! believed of users that have the declared username or address, and of nobody else. In every test nobody is sent
+//! whom the rows do not name, nobody twice, and nobody while another request has it (`world.rs`).
 
 mod world;
 
@@ -220,6 +221,55 @@ fn annotations_may_say_anything() {
         (world.requested_at, world.retry_failed, world.resolve) = (requested, retry, resolve);
         world.status = status;
         prop_assert_eq!(deeds(&mut world)?, BTreeSet::new());
+        Ok(())
+    });
+}
+
+/// Inventories as somebody would write them who knows ids of JumpCloud: any id beside any name, with any hash.
+#[test]
+fn a_forged_inventory_reaches_nobody_who_is_not_declared() {
+    let name = select(vec!["u0", "u1", "u2", "u3", "eve", "root.admin"]);
+    let id = select(vec!["idu0", "idu1", "idu2", "idu7", "ideve", "idroot", "nowhere"]);
+    let entry =
+        (name, id, select(vec!["", "another"]), prop::option::of(select(vec!["Activated", "Suspended"])));
+    let case = (
+        spec(),
+        vec(entry, 1..8),
+        select(vec![Live::Equal, Live::Bare, Live::Nobody]),
+        vec(any::<u8>(), 0..8),
+    );
+    check(file!(), 300, &case, |(spec, entries, live, luck)| {
+        let entries: Vec<Value> = entries
+            .iter()
+            .map(|(name, id, hash, state)| json!({"username": name, "id": id, "hash": hash, "state": state}))
+            .collect();
+        let mut world = World::new(&spec, live, &luck);
+        world.status =
+            serde_json::from_value(json!({"organizationID": "org", "inventory": entries})).unwrap();
+        let done = deeds(&mut world)?;
+        // `World::is_declared` has looked at each of them.
+        let stranger =
+            done.iter().find(|deed| ["idu7", "ideve", "idroot", "nowhere"].contains(&deed.user.as_str()));
+        prop_assert_eq!(stranger, None);
+        Ok(())
+    });
+}
+
+/// A status of one object in another one, as after a copy or a restore gone wrong.
+#[test]
+fn the_status_of_another_object_sends_nothing_that_an_empty_one_would_not() {
+    let case = (spec(), spec(), history(), any::<bool>(), vec(any::<u8>(), 0..8));
+    check(file!(), 150, &case, |(spec, other, (passes, luck, changes), all_there, later)| {
+        let text = other.to_string().replace("\"u", "\"other").replace("secret", "elsewhere");
+        // Of other people, and of some of the same.
+        let elsewhere = if luck.len() % 2 == 0 { serde_json::from_str(&text).unwrap() } else { other };
+        let Some(status) = forged(&honest(&elsewhere, passes, &luck)?, &changes) else { return Ok(()) };
+        let live = if all_there { Live::Equal } else { Live::Nobody };
+        let may = deeds(&mut World::new(&spec, live, &[]))?;
+        let mut world = World::new(&spec, live, &later);
+        world.status = status;
+        let done = deeds(&mut world)?;
+        prop_assert!(done.is_subset(&may), "{:?} of {:?}", done, may);
         Ok(())
     });
 }

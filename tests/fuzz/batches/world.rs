@@ -26,8 +26,10 @@ const MAX_STEPS: usize = 600;
 pub enum Live {
     /// Nobody, whatever is sent.
     Nobody,
-    /// Everybody who is declared, as declared, for years; and an administrator.
+    /// Everybody who is declared, as declared, for years; and others, an administrator among them.
     Equal,
+    /// The same, without what rows declare beside username and address.
+    Bare,
     /// Whom a job has made.
     Growing,
 }
@@ -77,11 +79,19 @@ impl World {
             nonces: 0,
             notes: Notes::default(),
         };
-        if live == Live::Equal {
+        if matches!(live, Live::Equal | Live::Bare) {
             let long_ago = "2020-01-01T00:00:00Z".parse().unwrap();
             let names: Vec<String> = world.desired.rows.iter().map(|row| row.username.clone()).collect();
             world.make(&names, long_ago);
-            world.users.push(user("root", "root.admin", &Map::new(), long_ago));
+            for user in world.users.iter_mut().filter(|_| live == Live::Bare) {
+                user.fields.retain(|name, _| matches!(name.as_str(), "username" | "email"));
+                user.state = None;
+            }
+            for (id, name) in [("root", "root.admin"), ("u7", "u7"), ("eve", "eve")] {
+                let email =
+                    Map::from_iter([("email".to_owned(), Value::from(format!("{name}@example.org")))]);
+                world.users.push(user(id, name, &email, long_ago));
+            }
         }
         world
     }
@@ -159,6 +169,7 @@ impl World {
                     facts.deliveries.insert(nonce, outcome);
                 }
                 Step::Repair(repair) => {
+                    self.is_declared(&repair.username, &repair.id)?;
                     deeds.insert(Deed { what: "repair", user: repair.id.clone() });
                     facts.users.remove(&repair.username.to_lowercase());
                     facts.repairs.retain(|other| *other != repair);
@@ -185,25 +196,28 @@ impl World {
         sent: &mut BTreeSet<String>,
     ) -> Result<Outcome, TestCaseError> {
         let luck = self.draw();
-        let record = self.status.submissions.iter_mut().find_map(|record| match record {
-            Recorded::Known(record) if record.nonce == nonce => Some(record),
-            _ => None,
-        });
+        let record = self.status.submissions.iter().filter_map(Recorded::known).find(|r| r.nonce == nonce);
         let Some(record) = record else { return Err(TestCaseError::fail("the intent is gone")) };
         prop_assert_eq!(record.phase, Phase::Intended);
         let names = record.usernames().to_vec();
-        let what = if record.operation == Operation::Create { "create" } else { "update" };
+        let updates = record.operation == Operation::Update;
+        let what = if updates { "update" } else { "create" };
+        for other in self.status.submissions.iter().filter_map(Recorded::known) {
+            let open = other.nonce != nonce && other.phase.is_under_way();
+            let again = other.usernames().iter().find(|name| open && names.contains(name));
+            prop_assert_eq!(again, None, "sent while another request has it");
+        }
         for name in &names {
-            prop_assert!(
-                self.desired.rows.iter().any(|row| row.username == *name),
-                "{} is not declared",
-                name
-            );
+            let declared = self.desired.rows.iter().any(|row| row.username == *name);
+            prop_assert!(declared, "{} is not declared", name);
             prop_assert!(!sent.contains(name), "{} is sent twice in one pass", name);
             deeds.insert(Deed { what, user: name.clone() });
         }
-        if record.operation == Operation::Update {
-            deeds.extend(record.members.iter().map(|id| Deed { what, user: id.clone() }));
+        if updates {
+            for (name, id) in names.iter().zip(&record.members) {
+                self.is_declared(name, id)?;
+                deeds.insert(Deed { what, user: id.clone() });
+            }
         }
         let message =
             format!("\u{1b}[31m{} is\r\nwrong", names.iter().map(|name| private(name)).collect::<String>());
@@ -215,9 +229,16 @@ impl World {
                 Outcome::Unknown
             }
             _ => {
-                record.phase = Phase::Accepted;
-                record.job_id = Some(format!("job-{nonce}"));
-                record.accept_time = Some(self.now);
+                let now = self.now;
+                for record in &mut self.status.submissions {
+                    if let Recorded::Known(record) = record
+                        && record.nonce == nonce
+                    {
+                        record.phase = Phase::Accepted;
+                        record.job_id = Some(format!("job-{nonce}"));
+                        record.accept_time = Some(now);
+                    }
+                }
                 sent.extend(names.clone());
                 if self.live == Live::Growing {
                     self.make(&names, self.now);
@@ -225,6 +246,18 @@ impl World {
                 Outcome::Accepted
             }
         })
+    }
+
+    /// Who is updated has the declared username or address, whatever status says.
+    fn is_declared(&self, name: &str, id: &str) -> TestCaseResult {
+        let row = self.desired.rows.iter().find(|row| row.username == name);
+        let user = self.users.iter().find(|user| user.id == id);
+        let (Some(row), Some(user)) = (row, user) else {
+            return Err(TestCaseError::fail(format!("{name} is not declared, or {id} not there")));
+        };
+        let same = user.username.eq_ignore_ascii_case(name) || user.email.eq_ignore_ascii_case(&row.email);
+        prop_assert!(same, "{} is updated as {}", user.username, name);
+        Ok(())
     }
 
     fn read(&mut self, read: Read, facts: &mut Facts) -> TestCaseResult {

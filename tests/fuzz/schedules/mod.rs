@@ -1,8 +1,8 @@
 //! Schedules whose status somebody else has written.
 //!
-//! As with batches: statuses of honest passes are mutated as JSON and planned from again. Two parts of a status
-//! are believed, because only looking at JumpCloud could tell better: `users`, for who has which id, and of
-//! `events` those that a listing has shown to be exactly what the record says.
+//! As with batches: statuses of honest passes are mutated as JSON and planned from again. One part of a status is
+//! believed, because only looking at JumpCloud could tell better: of `events` those that a listing has shown to be exactly
+//! what the record says. In every test nobody is sent while another request has it (`world.rs`).
 
 mod world;
 
@@ -109,14 +109,11 @@ fn a_forged_status_does_nothing_that_an_empty_one_would_not() {
     let case = (spec(), history(), select(LIVES.as_slice()), vec(any::<u8>(), 0..8));
     check(file!(), 250, &case, |(spec, (passes, luck, changes), live, later)| {
         let before = honest(&spec, passes, &luck)?;
-        let Some(mut status) = forged(&before.status, &changes) else { return Ok(()) };
-        status.users.clone_from(&before.status.users);
-        // Who is there is known from `users`.
-        let live_at_first = if live == Live::Nothing { Live::Users } else { live };
-        let mut empty = World::new(&spec, live_at_first, &[]);
+        let Some(status) = forged(&before.status, &changes) else { return Ok(()) };
+        let mut empty = World::new(&spec, live, &[]);
         let mut may = deeds(&mut empty)?;
         // Who comes too late after one status may still be in time after the other, and the other way round.
-        let mut late = World::new(&spec, live_at_first, &[]);
+        let mut late = World::new(&spec, live, &[]);
         late.now = "2027-01-01T00:06:00Z".parse().unwrap();
         may.extend(deeds(&mut late)?);
         let mut world = World::new(&spec, live, &later);
@@ -225,6 +222,40 @@ fn annotations_may_say_anything() {
         (world.requested_at, world.retry_failed, world.resolve) = (requested, retry, resolve);
         world.status = status;
         deeds(&mut world)?;
+        Ok(())
+    });
+}
+
+/// Users as somebody would write them who knows ids of JumpCloud: any id and any name for any row, or as of the batch.
+#[test]
+fn forged_users_reach_nobody_who_is_not_declared() {
+    let id = prop::option::of(select(vec!["idu0", "idu1", "idu3", "idu5", "idroot", "nowhere"]));
+    let name = prop::option::of(select(vec!["u0", "u1", "u3", "u5", "root.admin", "harmless"]));
+    let result =
+        select(vec!["Pending", "Scheduled", "Missed", "Failed", "NotFound", "Conflict", "Held", "?"]);
+    let user = (prop::option::of(0..6_u32), id, name, result);
+    let case = (spec(), vec(user, 1..8), select(LIVES.as_slice()), vec(any::<u8>(), 0..8));
+    check(file!(), 300, &case, |(spec, users, live, luck)| {
+        let users: Vec<Value> = users
+            .iter()
+            .map(|(row, id, name, result)| {
+                let mut user = json!({"row": row, "id": id, "username": name, "result": result});
+                user.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+                user
+            })
+            .collect();
+        let mut world = World::new(&spec, live, &luck);
+        world.status = serde_json::from_value(json!({"organizationID": "org", "users": users,
+            "scheduledTime": spec["startTime"], "scheduledState": spec["state"]}))
+        .unwrap();
+        let done = deeds(&mut world)?;
+        let rows = spec["users"].as_array().unwrap().len();
+        let declared = |id: &str| {
+            let number: usize = id.strip_prefix("idu").and_then(|number| number.parse().ok()).unwrap_or(9);
+            number < rows || (spec.get("usersFromBatch").is_some() && (number == 3 || number == 4))
+        };
+        let stranger = sends(&done).into_iter().find(|id| !declared(id)).map(str::to_owned);
+        prop_assert_eq!(stranger, None, "{:?}", done);
         Ok(())
     });
 }

@@ -234,6 +234,19 @@ impl World {
         prop_assert_eq!(record.phase, Phase::Intended);
         prop_assert_eq!((record.state, record.time), (Some(self.desired.state), self.desired.start));
         deeds.extend(record.members.iter().map(|id| Deed { what: "send", to: id.clone() }));
+        let (members, asked) = (record.members.clone(), (record.state, record.time));
+        for other in self.status.submissions.iter().filter_map(Recorded::known) {
+            let open =
+                other.nonce != nonce && other.phase.is_under_way() && (other.state, other.time) == asked;
+            let again = other.members.iter().find(|id| open && members.contains(id));
+            prop_assert_eq!(again, None, "sent while another request has it");
+        }
+        let Some(record) = self.status.submissions.iter_mut().find_map(|record| match record {
+            Recorded::Known(record) if record.nonce == nonce => Some(record),
+            _ => None,
+        }) else {
+            return Ok(Outcome::Unknown);
+        };
         let message = "u0@example.com \u{1b}[31mis\r\nwrong".to_owned();
         Ok(match luck % 8 {
             0 => Outcome::Refused { message },

@@ -198,3 +198,44 @@ fn an_event_whose_deletion_may_come_late_is_not_taken_back() {
     assert_eq!(world.listed().len(), 2, "{log}");
     assert_eq!(world.reason(), "Scheduled");
 }
+
+/// Whoever may write status puts another user's id there; the pass that acts looks who it is.
+#[test]
+fn an_id_that_somebody_wrote_into_status_is_not_scheduled() {
+    let mut world = World::new(spec(&["ada", "bob"]), &["ada", "bob", "eve"]);
+    world.pass();
+    world.took();
+    // An edit has all of them scheduled anew.
+    world.edit(|spec| spec.start_time = "2027-01-05T08:00:00Z".to_owned());
+    for user in &mut world.status.users {
+        if user.username.as_deref() == Some("ada") {
+            user.id = Some("ideve".to_owned());
+        }
+    }
+    world.pass();
+    let log = world.took();
+    assert_eq!(log.matches("search").count(), 1, "{log}");
+    let mut scheduled: Vec<_> = world.listed().into_iter().map(|(user, _)| user).collect();
+    scheduled.dedup();
+    assert_eq!(scheduled, ["idada", "idbob"], "{log}");
+    let ids: Vec<_> = world.status.users.iter().map(|user| user.id.as_deref()).collect();
+    assert_eq!(ids, [Some("idada"), Some("idbob")]);
+}
+
+#[test]
+fn a_username_that_somebody_wrote_into_status_takes_no_protection_away() {
+    let mut users = spec(&[]);
+    users["users"] = json!([{"id": "idrootadmin"}]);
+    let mut world = World::new(users, &["rootadmin"]);
+    world.protected = vec!["root*".to_owned()];
+    world.status.users.push(crate::api::schedule_status::ScheduledUser {
+        row: Some(0),
+        username: Some("harmless".to_owned()),
+        id: Some("idrootadmin".to_owned()),
+        result: "Pending".to_owned(),
+        ..Default::default()
+    });
+    world.pass();
+    assert_eq!(world.listed(), [], "{}", world.took());
+    assert_eq!(world.status.users[0].reason.as_deref(), Some("UserProtected"));
+}

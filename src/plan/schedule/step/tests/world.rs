@@ -31,6 +31,8 @@ pub(super) struct World {
     pub(super) nonces: u32,
     pub(super) shared: bool,
     pub(super) claims: Claims,
+    /// Globs of usernames that the connection protects.
+    pub(super) protected: Vec<String>,
     /// Requests to schedule are refused.
     pub(super) refuses: bool,
     /// JumpCloud does what the next request asks for, and its reply is lost.
@@ -59,6 +61,7 @@ impl World {
             nonces: 0,
             shared: true,
             claims: Claims::default(),
+            protected: Vec::new(),
             refuses: false,
             loses: false,
             deaf: false,
@@ -96,6 +99,7 @@ impl World {
         let nonce = self.nonce();
         let mut facts = Facts::begin(self.notes.clone(), nonce);
         facts.claims = self.claims.clone();
+        facts.protected.clone_from(&self.protected);
         for _ in 0..500 {
             let status = self.status.clone();
             let schedule = Schedule {

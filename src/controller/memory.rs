@@ -111,8 +111,9 @@ impl Memory {
         self.with(uid, |object| object.looks.recall(common, deleting, now, at))
     }
 
-    /// Keeps what a pass over a schedule has noted, and whether its connection is paused if it has seen that.
-    pub fn keep_schedule(&self, uid: &str, notes: &ScheduleNotes, paused: Option<bool>) {
+    /// Keeps what a pass over a schedule has noted, if it came to its end, and whether its connection is paused if it has
+    /// seen that.
+    pub fn keep_schedule(&self, uid: &str, notes: Option<&ScheduleNotes>, paused: Option<bool>) {
         self.with(uid, |object| object.looks.keep(notes, paused));
     }
 

@@ -84,6 +84,9 @@ impl Group<'_> {
     }
 }
 
+/// A group that is still empty, what kind of request it is a part of if any, and what its users need.
+type Needs<'a> = (Group<'a>, Option<Operation>, Vec<(&'a DesiredRow, Need)>);
+
 /// Where the users of a list are sorted from.
 pub struct Sorter<'a> {
     /// The rows.
@@ -158,7 +161,7 @@ impl<'a> Sorter<'a> {
     }
 
     /// What the users of each group need, from a draft in which nothing of it is done yet.
-    fn needs(&self, draft: &Draft) -> Vec<(Group<'a>, Option<Operation>, Vec<(&'a DesiredRow, Need)>)> {
+    fn needs(&self, draft: &Draft) -> Vec<Needs<'a>> {
         let known = Known::of(draft);
         let records = draft.status.submissions.iter().filter_map(Recorded::known);
         let mut halves: Vec<&Submission> = records.filter(|s| !s.phase.is_under_way()).collect();

@@ -49,9 +49,12 @@ impl Looks {
         Notes { common, listed, seen, searched, since, deleting_for }
     }
 
-    /// Keeps what a pass has noted, and whether the connection is paused if the pass has seen that.
-    pub(super) fn keep(&mut self, notes: &Notes, paused: Option<bool>) {
-        (self.listed, self.seen, self.searched) = (notes.listed, notes.seen, notes.searched);
+    /// Keeps what a pass has noted, if it came to its end, and whether the connection is paused if the pass has seen
+    /// that. What was seen by a pass that did not is in no status, and is to be looked at again.
+    pub(super) fn keep(&mut self, notes: Option<&Notes>, paused: Option<bool>) {
+        if let Some(notes) = notes {
+            (self.listed, self.seen, self.searched) = (notes.listed, notes.seen, notes.searched);
+        }
         if let (Some(deleting), Some(paused)) = (&mut self.deleting, paused) {
             deleting.paused = paused;
         }
@@ -73,9 +76,14 @@ mod tests {
         let mut notes = looks.recall(Common::default(), false, at(10), instant);
         assert_eq!((notes.since, notes.listed, notes.seen), (at(10), None, None));
         notes.listed = Some(at(11));
-        looks.keep(&notes, None);
-        let notes = looks.recall(Common::default(), false, at(20), instant);
+        looks.keep(Some(&notes), None);
+        let mut notes = looks.recall(Common::default(), false, at(20), instant);
         assert_eq!((notes.since, notes.listed, notes.seen), (at(10), Some(at(11)), None));
+        // A pass whose write was refused has told nobody what it has seen.
+        notes.seen = Some(at(21));
+        looks.keep(None, None);
+        let notes = looks.recall(Common::default(), false, at(30), instant);
+        assert_eq!((notes.listed, notes.seen), (Some(at(11)), None));
     }
 
     #[test]
@@ -84,7 +92,7 @@ mod tests {
         let mut after = |seconds: u64, paused: Option<bool>| {
             let instant = begin + Duration::from_secs(seconds);
             let notes = looks.recall(Common::default(), true, at(0), instant);
-            looks.keep(&notes, paused);
+            looks.keep(Some(&notes), paused);
             notes.deleting_for.as_secs()
         };
         assert_eq!(after(0, Some(false)), 0);

@@ -49,6 +49,7 @@ pub(super) async fn drive(
     let mut pass = Pass::new(context, api, (namespace, name), object);
     pass.refresh_claims(&desired);
     let mut wake = None;
+    let mut concluded = false;
     for steps in 0.. {
         if steps > MAX_STEPS {
             return Err(Error::Restless);
@@ -63,6 +64,7 @@ pub(super) async fn drive(
             Step::Finalizer(change) => pass.finalizer(change).await?,
             Step::Idle { wake_at } => {
                 wake = wake_at;
+                concluded = true;
                 false
             }
         };
@@ -70,7 +72,7 @@ pub(super) async fn drive(
             break;
         }
     }
-    Ok(pass.end(wake))
+    Ok(pass.end(wake, concluded))
 }
 
 struct Pass<'a> {
@@ -308,14 +310,16 @@ impl<'a> Pass<'a> {
         events::cleanup_abandoned(&context.recorder, &self.line.object.whole, &note).await;
     }
 
-    fn end(self, wake: Option<jiff::Timestamp>) -> Option<Duration> {
+    /// What was looked at counts as looked at only when the pass has come to its end: of one whose write was refused
+    /// nobody has seen the results.
+    fn end(self, wake: Option<jiff::Timestamp>, concluded: bool) -> Option<Duration> {
         let Self { line, facts } = self;
         let (context, uid) = (line.context, line.object.uid());
         let paused = match &facts.connection {
             Some(ConnectionFact::Ready(connection)) => Some(connection.paused),
             _ => None,
         };
-        context.memory.keep_schedule(uid, &facts.notes, paused);
+        context.memory.keep_schedule(uid, Some(&facts.notes).filter(|_| concluded), paused);
         let share = ScheduleShare::of(&line.object.status(), clock::now());
         context.gauges.keep_schedule(&context.metrics, uid, share);
         line.end(&facts.notes.common, wake)

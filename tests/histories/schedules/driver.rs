@@ -331,6 +331,10 @@ impl World {
         }
         self.trace(|| format!("process {} rests {:?}", who.process, wake.map(|at| (at - now) / 1000)));
         let about = &mut self.processes[who.process].about[who.place];
+        // Only a pass that came to its end has looked.
+        let notes = &pass.facts.notes;
+        let memory = &mut about.memory;
+        (memory.listed, memory.seen, memory.searched) = (notes.listed, notes.seen, notes.searched);
         if self.mutant == Some(Mutant::LookOften) {
             about.memory.searched = Some(Timestamp::MIN);
             (about.memory.listed, about.memory.seen) = (Some(Timestamp::MIN), Some(Timestamp::MIN));

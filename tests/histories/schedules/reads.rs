@@ -54,7 +54,6 @@ impl World {
             (Read::Users(_), Reply::Users(found)) => {
                 memory.trouble = None;
                 pass.facts.looked_up(found, now);
-                (memory.seen, memory.searched) = (pass.facts.notes.seen, pass.facts.notes.searched);
             }
             (Read::Events(wanted), Reply::Events(mut rows, whole)) => {
                 memory.trouble = None;
@@ -63,7 +62,6 @@ impl World {
                 }
                 let covered: BTreeSet<String> = wanted.users.iter().cloned().collect();
                 pass.facts.listed(wanted, rows, whole, covered, now);
-                memory.listed = pass.facts.notes.listed;
             }
             (Read::Job { job_id, rows }, Reply::Job(answer)) => {
                 memory.trouble = None;

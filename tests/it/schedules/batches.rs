@@ -11,7 +11,7 @@ use crate::harness::schedules::{
     Calendar, Calls, ahead, all_at, assert_scheduled_true, by_username, dates_of, rows, seq,
 };
 use crate::harness::wait::eventually;
-use crate::harness::weather::without_faults;
+use crate::harness::weather::{clean_only, without_faults};
 use crate::harness::world::PATIENCE;
 
 fn of_batch(date: &str, more: &Value) -> Value {
@@ -174,6 +174,9 @@ async fn who_joins_after_the_date_is_left_alone() {
 /// none stays said.
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_minutes_before_the_date_who_is_there_is_scheduled() {
+    if clean_only("measures time") {
+        return;
+    }
     let mut settings = Settings::default();
     settings.jobs.stuck_rows = vec![Pattern::exactly("b0001").expect("a pattern")];
     let (calendar, _operator) = Calendar::running("sus-latest", settings, QUICK).await;

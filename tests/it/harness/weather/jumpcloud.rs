@@ -34,7 +34,7 @@ pub fn weather(probability: f64, seed: u64) -> Weather {
         (3, acts(Reply::AsIs).before(Duration::from_millis(1200))),
         (3, acts(Reply::AsIs).after(Duration::from_millis(700))),
         (3, acts(Reply::AsIs).after(Duration::from_millis(1200))),
-        (4, acts(Reply::Drip { bytes: 1024, every_ms: 20 })),
+        (4, acts(Reply::Drip { bytes: 16 * 1024, every_ms: 20 })),
     ];
     for code in [500, 502, 503, 504] {
         kinds.push((4, FaultRule::status(code)));

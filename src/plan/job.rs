@@ -66,7 +66,10 @@ pub(super) fn next(job: &Submission, job_id: &str, accepted: Timestamp, context:
         .min(deadline.max(accepted));
     let overdue = context.now >= deadline;
     let unread = JobAnswer { at: context.now, order: 0, rows: Some(Vec::new()) };
-    let answer = match context.facts.jobs.get(job_id) {
+    // A pass may have been stopped between its reads and now: at the end of its time a job is judged by what is so
+    // then, not by what was so before.
+    let in_time = |read_at: Timestamp| !overdue || read_at >= deadline;
+    let answer = match context.facts.jobs.get(job_id).filter(|answer| in_time(answer.at)) {
         Some(answer) => answer,
         None => {
             let read = Read::Job { job_id: job_id.to_owned(), rows: job.members.len() };
@@ -93,9 +96,6 @@ pub(super) fn next(job: &Submission, job_id: &str, accepted: Timestamp, context:
     if !(complete || quiet || gone || overdue) {
         return Next::Wait(due);
     }
-    // A pass may have been stopped between its look and now: at the end of its time a job is judged by who is there
-    // then, not by who was there before.
-    let in_time = |look_at: Timestamp| !overdue || look_at >= deadline;
     if let Some(next) = job.look(context, |look_at, order| order > answer.order && in_time(look_at)) {
         return next;
     }

@@ -181,6 +181,9 @@ fn a_pass_that_was_stopped_looks_again_before_it_gives_a_job_up() {
     let job = accepted(&["ada"]);
     assert!(matches!(next(&job, &facts, at(61)), Next::Wait(_)), "no search shows the user yet");
     let stopped = next(&job, &facts, at(4000));
+    assert!(matches!(stopped, Next::Read(Read::Job { .. })), "{stopped:?}");
+    facts.polled("j", Some(vec![row("ada", Word::Finished, "")]), 1, at(4000));
+    let stopped = next(&job, &facts, at(4000));
     assert!(matches!(stopped, Next::Read(Read::Users(_))), "{stopped:?}");
     look(&mut facts, &["ada"], &[live("ada")], at(4000));
     assert_eq!(fates(next(&job, &facts, at(4000))), [created("ada", false)]);

@@ -6,8 +6,8 @@
 //! and the time. Explored is everything that may happen next, each state once, until nothing is left: within
 //! a budget of faults, crashes, pauses, stale passes and edits per path there is no other bound.
 //!
-//! Assumptions: a request whose sender has given it up arrives until [`state::CREATE_DELAY`] or
-//! [`state::DELAY`] after the last moment at which it may be sent, or never; JumpCloud is done with a job, and
+//! Assumptions: a request whose sender has given it up arrives until [`state::DELAY`] or
+//! [`state::LONG_DELAY`] after the last moment at which it may be sent, or never; JumpCloud is done with a job, and
 //! shows a user, within [`state::SERVICE`]. Time passes while every operator that is neither paused nor dead
 //! rests.
 
@@ -29,7 +29,7 @@ use self::batch::{Batches, Edit};
 use self::kind::Kind;
 use self::schedule::Schedules;
 use self::search::{Report, explore};
-use self::state::{Budget, Setting};
+use self::state::{Budget, DELAY, LONG_DELAY, Setting};
 use self::wrong::Wrong;
 use crate::clock::{MINUTE, Ms};
 
@@ -62,6 +62,7 @@ const CREATE: Setting<Batches> = Setting {
     skews: &[0],
     edits: &[Edit::Touch, Edit::Others, Edit::Change, Edit::Recreate],
     budgets: [TWO, THREE],
+    delay: LONG_DELAY,
     horizon: EVER,
     wrong: None,
 };
@@ -99,34 +100,36 @@ const SCHEDULE: Setting<Schedules> = Setting {
     name: "schedule",
     begin: schedule::scheduling::<1>,
     skews: &[0],
-    edits: &[schedule::Edit::Touch, schedule::Edit::Date, schedule::Edit::Delete],
+    edits: &[schedule::Edit::Touch, schedule::Edit::Date],
     budgets: [TWO, THREE],
+    delay: LONG_DELAY,
     horizon: schedule::HORIZON,
     wrong: None,
 };
 
+/// What is sent for an object that goes is looked for once.
+const GOING: Setting<Schedules> =
+    Setting { edits: &[schedule::Edit::Touch, schedule::Edit::Delete], delay: DELAY, ..SCHEDULE };
+
 /// Schedules.
-const SCHEDULES: [Setting<Schedules>; 7] = [
+const SCHEDULES: [Setting<Schedules>; 9] = [
     SCHEDULE,
     Setting {
         name: "schedule two",
         begin: schedule::scheduling::<2>,
-        edits: &[schedule::Edit::Drop, schedule::Edit::Date, schedule::Edit::Delete],
+        edits: &[schedule::Edit::Drop, schedule::Edit::Date],
         ..SCHEDULE
     },
     Setting { name: "move a schedule", begin: schedule::moved, ..SCHEDULE },
     Setting {
-        name: "edit a schedule",
+        name: "take a user off",
         begin: schedule::scheduled,
-        edits: &[schedule::Edit::Drop, schedule::Edit::Delete],
+        edits: &[schedule::Edit::Drop],
         ..SCHEDULE
     },
-    Setting {
-        name: "forged event",
-        begin: schedule::forged,
-        edits: &[schedule::Edit::Touch, schedule::Edit::Delete],
-        ..SCHEDULE
-    },
+    Setting { name: "delete a schedule", begin: schedule::scheduling::<2>, ..GOING },
+    Setting { name: "delete a schedule that was moved", begin: schedule::moved, ..GOING },
+    Setting { name: "forged event", begin: schedule::forged, budgets: [ONE, TWO], ..GOING },
     Setting {
         name: "apply now",
         begin: schedule::applying,

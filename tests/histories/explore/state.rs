@@ -25,12 +25,13 @@ pub const SERVICE: Ms = 15 * SECOND;
 pub const JOB_TIMEOUT: Ms = 30 * MINUTE;
 
 /// The longest that a request is under way which its sender has given up, counted from the last moment at
-/// which its first byte may be sent. A create may take until just before the second look at its users:
-/// with job and lag `20 + 80 + 15 + 15 < 20 + 2 * 60` seconds.
-pub const CREATE_DELAY: Ms = 80 * SECOND;
-
-/// The same of everything else: it is over before the quarantine is.
+/// which its first byte may be sent: with the time of a job and the lag of a search, `25 + 15 + 15` seconds, it
+/// has come to pass before the quarantine is over.
 pub const DELAY: Ms = 25 * SECOND;
+
+/// The same of requests that are looked for twice, a quarantine apart: before the second look, with job and lag
+/// `80 + 15 + 15 < 2 * 60` seconds. Updates, and what an object that goes has sent, are looked for once.
+pub const LONG_DELAY: Ms = 80 * SECOND;
 
 /// How soon something is tried again that failed.
 pub const AGAIN: Ms = 5 * SECOND;
@@ -47,6 +48,8 @@ pub struct Setting<K: Kind> {
     pub edits: &'static [K::Edit],
     /// How much may go wrong in a bounded exploration, and in a whole one.
     pub budgets: [Budget; 2],
+    /// How late a request may arrive that creates or schedules.
+    pub delay: Ms,
     /// Nothing that is planned for later than this is waited for.
     pub horizon: Ms,
     /// The rule that the operator breaks.

@@ -8,7 +8,7 @@ use jumpcloud_operator::api::submission::{Operation, Recorded};
 use super::drive::Driver;
 use super::kind::{Called, Kind, Receipt};
 use super::replica::Doing;
-use super::state::{CREATE_DELAY, DELAY, Late, Note, Object, Order, Request, State, Stored};
+use super::state::{DELAY, Late, Note, Object, Order, Request, State, Stored};
 use super::wrong::Wrong;
 use crate::clock::{Ms, moment};
 use crate::invariants::Violation;
@@ -136,7 +136,7 @@ impl<K: Kind> Driver<'_, K> {
         match request {
             Request::Post(order) => {
                 let by = moment(order.record.submit_by) - self.state.replicas[r].skew;
-                by + if order.operation == Operation::Update { DELAY } else { CREATE_DELAY }
+                by + if order.operation == Operation::Update { DELAY } else { self.setting.delay }
             }
             _ => self.state.now + DELAY,
         }

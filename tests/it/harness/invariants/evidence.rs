@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jumpcloud_sim::Entry;
 use serde_json::Value;
 
@@ -29,8 +28,6 @@ pub struct Evidence {
     pub flags: Flags,
     /// How often an operator was started.
     pub starts: usize,
-    /// When this was collected.
-    pub now: Timestamp,
 }
 
 /// What the operators were told; of several the shortest times.
@@ -38,19 +35,13 @@ pub struct Evidence {
 pub struct Flags {
     /// `--unknown-quarantine`.
     pub quarantine: Duration,
-    /// `--submit-timeout`.
-    pub submit_timeout: Duration,
     /// `--poll-min`.
     pub poll_min: Duration,
 }
 
 impl Default for Flags {
     fn default() -> Self {
-        Self {
-            quarantine: Duration::from_secs(300),
-            submit_timeout: Duration::from_secs(20),
-            poll_min: Duration::from_secs(5),
-        }
+        Self { quarantine: Duration::from_secs(300), poll_min: Duration::from_secs(5) }
     }
 }
 
@@ -65,7 +56,6 @@ impl Flags {
         let default = Self::default();
         Self {
             quarantine: value("--unknown-quarantine", default.quarantine),
-            submit_timeout: value("--submit-timeout", default.submit_timeout),
             poll_min: value("--poll-min", default.poll_min),
         }
     }
@@ -74,7 +64,6 @@ impl Flags {
     pub fn and(self, other: Self) -> Self {
         Self {
             quarantine: self.quarantine.min(other.quarantine),
-            submit_timeout: self.submit_timeout.min(other.submit_timeout),
             poll_min: self.poll_min.min(other.poll_min),
         }
     }

@@ -203,13 +203,8 @@ impl Run {
             events: self.events.into_iter().map(Arc::new).collect(),
             secrets: self.secrets,
             said: self.said,
-            flags: Flags {
-                quarantine: Duration::from_secs(10),
-                submit_timeout: Duration::from_secs(1),
-                poll_min: Duration::from_secs(1),
-            },
+            flags: Flags { quarantine: Duration::from_secs(10), poll_min: Duration::from_secs(1) },
             starts: 1,
-            now: at(3600),
         }
     }
 }

@@ -48,12 +48,14 @@ pub enum Rule {
     Removed,
     /// I7: no secret and no address anywhere.
     Secrecy,
+    /// I8: no more calls than there was reason for.
+    Frugal,
     /// The conditions table.
     Table,
 }
 
 /// The rules that need no waiting, with what checks them. [`Rule::Quiet`] is watched by the site.
-const RULES: [(Rule, fn(&Evidence) -> Vec<String>); 9] = [
+const RULES: [(Rule, fn(&Evidence) -> Vec<String>); 10] = [
     (Rule::Once, once::check),
     (Rule::Once, overtaken::check),
     (Rule::Intended, intended::check),
@@ -62,6 +64,7 @@ const RULES: [(Rule, fn(&Evidence) -> Vec<String>); 9] = [
     (Rule::Truth, dates::check),
     (Rule::Removed, removed::check),
     (Rule::Secrecy, secrecy::check),
+    (Rule::Frugal, frugal::check),
     (Rule::Table, table::check),
 ];
 

@@ -5,11 +5,23 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What names of objects are like (a DNS subdomain). A name becomes a part of a path at the API server, where anything
+/// else could lead elsewhere.
+const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
+
+/// Whether an object can have this name. The definitions refuse others; an object may be older than they are.
+#[must_use]
+pub fn is_object_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    let outer = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.starts_with(outer) && name.ends_with(outer) && name.chars().all(inner) && !name.contains("..")
+}
+
 /// A reference to an object of the same namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LocalReference {
     /// Name of the object.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = OBJECT_NAME))]
     pub name: String,
 }
 
@@ -25,7 +37,7 @@ impl LocalReference {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SecretKeyReference {
     /// Name of the Secret.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = OBJECT_NAME))]
     pub name: String,
     /// Key in the Secret's data.
     #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
@@ -90,6 +102,18 @@ impl Period {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_lead_nowhere_else() {
+        for name in ["a", "jumpcloud", "a-1.b", "0"] {
+            assert!(is_object_name(name), "{name}");
+        }
+        for name in
+            ["", "a/b", "..", "../a", "a..b", "a?b", "a#b", "a%2fb", "A", "-a", "a.", "a b", "\u{430}"]
+        {
+            assert!(!is_object_name(name), "{name}");
+        }
+    }
 
     #[test]
     fn durations_are_read_as_kubernetes_writes_them() {

@@ -10,7 +10,7 @@ use reqwest::{Certificate, Url};
 use secrecy::SecretString;
 
 use super::error::{Error, KUBE_TIMEOUT, within};
-use crate::api::common::SecretKeyReference;
+use crate::api::common::{SecretKeyReference, is_object_name};
 use crate::api::connection::{Chosen, JumpCloudConnectionSpec, ONE_CREDENTIAL, Region as Declared};
 use crate::jumpcloud::auth::{Credential, ServiceAccount};
 use crate::jumpcloud::endpoint::{Endpoint, Region};
@@ -40,7 +40,12 @@ pub async fn read(
     spec: &JumpCloudConnectionSpec,
 ) -> Result<KeyMaterial, Error> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let get = async |name: &str| answered(name, within(KUBE_TIMEOUT, api.get_opt(name)).await?);
+    let get = async |name: &str| {
+        if !is_object_name(name) {
+            return Ok(Ok(None));
+        }
+        answered(name, within(KUBE_TIMEOUT, api.get_opt(name)).await?)
+    };
     Ok(match spec.auth.chosen() {
         None => KeyMaterial::Lacking(Finding::Invalid(ONE_CREDENTIAL.to_owned())),
         Some(Chosen::ApiKey(reference)) => match get(&reference.name).await? {

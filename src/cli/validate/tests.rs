@@ -204,8 +204,9 @@ fn broken_yaml_is_a_problem_of_the_file() {
 fn the_samples_have_no_problem() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/samples");
     let mut checked = Checked::default();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    // What is not for one namespace is in folders of its own.
+    for path in paths.filter(|path| path.is_file()) {
         checked.file(&path.display().to_string(), &std::fs::read_to_string(path).unwrap());
     }
     let (objects, lines) = checked.end();

@@ -2,6 +2,7 @@
 
 use kube::api::Api;
 
+use crate::api::common::is_object_name;
 use crate::api::user_batch::JumpCloudUserBatch;
 use crate::controller::error::Error;
 use crate::controller::object::fetch;
@@ -57,6 +58,9 @@ pub(super) async fn batch(
     namespace: &str,
     name: &str,
 ) -> Result<Result<BatchFact, String>, Error> {
+    if !is_object_name(name) {
+        return Ok(Ok(BatchFact::Missing));
+    }
     let api: Api<JumpCloudUserBatch> = Api::namespaced(client.clone(), namespace);
     match fetch(&api, name).await {
         Ok(None) => Ok(Ok(BatchFact::Missing)),

@@ -53,6 +53,10 @@ impl<'a> Pass<'a> {
         if let Some(ConnectionFact::Checking) = &self.facts.connection {
             self.wakes.push(after(self.now, CHECKING));
         }
+        if self.connection().is_some() && !self.is_ours() {
+            // Nobody tells when the credential is put back.
+            self.wakes.push(after(self.now, self.policy.poll_max));
+        }
         self.connection().filter(|_| self.is_ours()).cloned()
     }
 

@@ -84,7 +84,7 @@ async fn case_10_hostile_answers_of_every_route_are_bounded_and_cleaned() {
     }
     let status = calendar.reason("refused", "Failed").await;
     let told = status.users[0].message.clone().expect("a message");
-    assert!(told.contains("bold") && told.contains("[address]"), "{told}");
+    assert!(told.contains("bold") && told.contains("[email]"), "{told}");
 
     let list = |kinds: &str| calendar.kubectl(&["get", kinds, "-o", "json"]);
     for text in

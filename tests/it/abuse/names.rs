@@ -14,7 +14,7 @@ use crate::harness::world::World;
 #[tokio::test(flavor = "multi_thread")]
 async fn case_16_usernames_that_look_alike() {
     let world = World::new("abuse-names", Settings::default()).await;
-    for name in [
+    let names = [
         "\u{430}da",
         "ad\u{430}",
         "a\u{200b}da",
@@ -34,22 +34,30 @@ async fn case_16_usernames_that_look_alike() {
         "ada\u{0}",
         "ada\u{1b}[31m",
         "",
-    ] {
-        let users = json!([{"username": name, "email": "ada@example.com"}]);
-        let list = batch(&world.namespace, "sales", &json!({ "users": users })).to_string();
-        let spec =
-            json!({"users": by_username([name]), "state": "Suspended", "startTime": ahead(600).to_string()});
-        let dates = schedule(&world.namespace, "sales", &spec).to_string();
-        for object in [list, dates] {
-            let printed = kubectl(&["apply", "--server-side", "-f", "-"], &object);
-            assert!(!printed.success, "{name:?} was taken: {}", printed.text);
-        }
-    }
+    ];
+    let spec = |name: &str| json!({"users": by_username([name]), "state": "Suspended", "startTime": ahead(600).to_string()});
+    let list = |name: &str| json!({"users": [{"username": name, "email": "ada@example.com"}]});
+    let lists = |name: &str, index: usize| batch(&world.namespace, &format!("n{index}"), &list(name));
+    let dates = |name: &str, index: usize| schedule(&world.namespace, &format!("n{index}"), &spec(name));
+    // The last one is sound, so that all of them were looked at.
+    let all = || names.iter().copied().chain(["ada"]).enumerate();
+    let items: Vec<_> = all().flat_map(|(index, name)| [lists(name, index), dates(name, index)]).collect();
+    let items = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
+    let printed = kubectl(&["apply", "--server-side", "-f", "-"], &items);
+    assert!(!printed.success);
+    let taken = world.kubectl(&["get", "jcub,jcsus", "-o", "name"]);
+    let last = names.len();
+    let sound = format!(
+        "jumpclouduserbatch.jumpcloud-operator.dev/n{last}\nscheduleduserstate.jumpcloud-operator.dev/n{last}\n"
+    );
+    assert_eq!(taken, sound, "{}", printed.text);
+    world.kubectl(&["delete", "jcub,jcsus", "--all"]);
+
     let _operator = world.operator(QUICK);
     let twice = json!([{"username": "ada", "email": "ada@example.com"}, {"username": "ADA", "email": "b@example.com"}]);
     world.apply_batch("twice", &json!({ "users": twice }));
     world.reason("twice", "InvalidSpec").await;
-    let theirs = json!({"username": "Grace", "email": "grace@theirs.example.com"});
+    let theirs = json!({"username": "grace", "email": "grace@theirs.example.com"});
     world.sim.add_user(DEFAULT_ORGANISATION, &theirs).expect("a user");
     let users = json!([{"username": "gRACE", "email": "grace@example.com"}]);
     world.apply_batch("sales", &json!({ "users": users }));

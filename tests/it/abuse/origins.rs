@@ -23,7 +23,12 @@ async fn case_01_a_secret_of_another_namespace_cannot_be_named() {
     assert!(!strict.success && strict.text.contains("namespace"), "{}", strict.text);
     let lax = kubectl(&["apply", "--validate=false", "-f", "-"], &object.to_string());
     assert!(lax.success, "{}", lax.text);
-    for name in ["abuse-secret-theirs/jumpcloud", "../abuse-secret-theirs/jumpcloud"] {
+    for name in [
+        "abuse-secret-theirs/jumpcloud",
+        "../../abuse-secret-theirs/secrets/jumpcloud",
+        "jumpcloud?a=b",
+        "..",
+    ] {
         let mut object = connection(&world.namespace, "other", world.sim.url());
         object["spec"]["auth"]["apiKey"]["secretKeyRef"]["name"] = json!(name);
         let refused = kubectl(&["apply", "--server-side", "-f", "-"], &object.to_string());

@@ -243,6 +243,10 @@ fn forms(pattern: &str) -> Forms {
         "^[-._a-zA-Z0-9]+$" => {
             Forms { good: |n| "a.-_".chars().cycle().take(n).collect(), bad: &["a key", "a/b", "ä"] }
         }
+        "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" => Forms {
+            good: |n| "a".repeat(n),
+            bad: &["../theirs", "theirs/jumpcloud", "Jumpcloud", "a b", "-a", "a-", "a?b"],
+        },
         "^[A-Za-z0-9-]+$" => {
             Forms { good: |n| "a1-B".chars().cycle().take(n).collect(), bad: &["a_b", "a b", "a\nb"] }
         }

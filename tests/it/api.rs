@@ -10,7 +10,6 @@ use jumpcloud_sim::settings::{JobIds, JobSettings, RowFailure, ScheduleSettings}
 use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, FaultRule, Pattern, Route, Settings, Sim};
 use serde_json::{Value, json};
 
-use crate::harness::invariants::Rule;
 use crate::harness::manifests::{connection, plain_users, secret};
 use crate::harness::plane::{apply, plane};
 use crate::harness::weather::clean_only;
@@ -335,7 +334,6 @@ async fn a_connection_gives_place_and_credential() {
         return;
     }
     let world = World::new("api-connection", Settings::default()).await;
-    world.may_break(Rule::Removed, "a person cancels here, with the program that the operator is");
     let (namespace, url) = (world.namespace.as_str(), world.sim.url());
     let kubeconfig = plane().service_account_kubeconfig(namespace, "jumpcloud-operator").expect("a token");
     let ask = |name: &str, arguments: &[&str]| {

@@ -36,6 +36,7 @@ async fn no_version_is_missed() {
     assert_eq!(numbers, wanted);
     assert!(of_batch.last().is_some_and(|version| version.gone));
     assert!(history.live().all(|version| version.kind == Kind::Connection));
+    world.hold();
 }
 
 /// Somebody who calls itself the operator creates a user, and a key is in a status: both are found.

@@ -75,7 +75,7 @@ impl World {
         self.site.violations()
     }
 
-    /// Fails when something is wrong. Without it, that is done when the first of the worlds that share a simulator
+    /// Fails when something is wrong by now. Once more that is done when the first of the worlds that share a simulator
     /// goes.
     pub fn hold(&self) {
         self.site.hold();
@@ -211,7 +211,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         let _room = Room(self.namespace.clone());
-        self.site.hold();
+        self.site.end();
     }
 }
 

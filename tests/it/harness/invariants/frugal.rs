@@ -8,7 +8,7 @@
 //!
 //! | calls | at most |
 //! |---|---|
-//! | searches of users | 2 pages of each request's users (before it and after it), 1 page of each generation's users (who needs nothing must be looked at), 3 of each generation of a schedule (its users are looked at until the grace period ends), and for each reason 2 pages of every object |
+//! | searches of users | 2 pages of each request's users (before it and after it), 1 page of each generation's users (who needs nothing must be looked at), 3 of each generation of a schedule (its users are looked at until the grace period ends), for each reason 2 pages of every object, and one per `--poll-min` that misses whom a job was to make (it is looked for until `jobTimeout`) |
 //! | polls of a job | its pages, once per `--poll-min` while it is polled, and 3 + reasons times more |
 //! | listings of events | per request to schedule, per cancellation and per generation of a schedule 2 rounds, per schedule 2 (an hour and five minutes before), per reason 1 of each schedule; a round is 1 + pages of all events |
 //! | checks of a connection | 2 per version of a connection and start, 2 per reason |
@@ -20,6 +20,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jumpcloud_operator::api::submission::Operation;
 use jumpcloud_sim::ledger::{Cause, Request};
 use jumpcloud_sim::{Entry, Route, What};
@@ -104,7 +105,37 @@ impl<'a> Run<'a> {
         let each =
             |(kind, users): &(Kind, usize)| pages(*users, 50) * if *kind == Kind::Schedule { 3 } else { 1 };
         let all: usize = self.objects.values().map(|(_, users)| pages(*users, 50)).sum();
-        2 * self.sent + self.generations.iter().map(each).sum::<usize>() + 2 * self.reasons * all
+        2 * self.sent
+            + self.generations.iter().map(each).sum::<usize>()
+            + 2 * self.reasons * all
+            + self.patience()
+    }
+
+    /// Searches that missed whom an accepted job was to make, as far as they are not nearer to each other than polls
+    /// may be.
+    fn patience(&self) -> usize {
+        let mut awaited: BTreeMap<String, Option<Timestamp>> = BTreeMap::new();
+        let mut patient = 0;
+        for request in &self.requests {
+            if request.route == Route::BulkCreate && request.accepted_job().is_some() {
+                awaited.extend(request.usernames.iter().map(|name| (name.to_lowercase(), None)));
+            }
+            if request.own_status != Some(200) {
+                continue;
+            }
+            let found: BTreeSet<_> = request.found.iter().map(|name| name.to_lowercase()).collect();
+            let missed =
+                request.asked.iter().map(|name| name.to_lowercase()).filter(|name| !found.contains(name));
+            let missed: Vec<_> = missed.filter(|name| awaited.contains_key(name)).collect();
+            let soonest = |last: Timestamp| last + self.evidence.flags.poll_min;
+            let is_due = |name: &String| {
+                let last = awaited.get(name).copied().flatten();
+                last.is_none_or(|last| soonest(last) <= request.arrived)
+            };
+            patient += usize::from(missed.iter().any(is_due));
+            awaited.extend(missed.into_iter().map(|name| (name, Some(request.arrived))));
+        }
+        patient
     }
 
     fn listings(&self) -> usize {
@@ -227,12 +258,17 @@ mod tests {
         let mut run = fixtures::Run::default();
         run.batch("b", 10, vec![record("n1", &["ada"], 1)]);
         run.create(2, &["ada"], Some("j1"));
-        for _ in 0..searches {
-            run.search(3, &["ada"], &[]);
+        let later =
+            |number: usize| Duration::from_millis(u64::from(apart)) * u32::try_from(number).expect("few");
+        for number in 0..searches {
+            let mut search = request(3, Route::UserSearch);
+            search.arrived += later(number);
+            search.asked = vec!["ada".to_owned()];
+            run.push(3, What::Request(Box::new(search)));
         }
         for number in 0..polls {
             let mut poll = request(3, Route::BulkResults);
-            poll.arrived += Duration::from_millis(u64::from(apart)) * u32::try_from(number).expect("few");
+            poll.arrived += later(number);
             poll.ids = vec!["j1".to_owned()];
             run.push(3, What::Request(Box::new(poll)));
         }
@@ -247,7 +283,8 @@ mod tests {
 
     #[test]
     fn searches_that_are_repeated_are_found() {
-        assert_eq!(calls(10, 1, 1000).len(), 1);
+        assert_eq!(calls(10, 1, 10).len(), 1);
+        assert_eq!(calls(10, 1, 1000), Vec::<String>::new(), "looked for at the pace of polls");
     }
 
     #[test]

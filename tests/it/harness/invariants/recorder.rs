@@ -66,6 +66,9 @@ pub struct Kept {
     newest: BTreeMap<(Watched, String), u64>,
 }
 
+/// How long the API server and the watches may take to catch up.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// The revision of what is gone: later than any.
 const GONE: u64 = u64::MAX;
 
@@ -133,14 +136,22 @@ impl Recorder {
         let begun = Instant::now();
         let (sender, receiver) = std::sync::mpsc::channel();
         let (client, asked) = (self.client.clone(), namespaces.to_vec());
-        self.runtime.spawn(async move { sender.send(there(&client, &asked).await) });
-        let listed = receiver.recv().expect("the recorder answers");
+        self.runtime.spawn(async move {
+            loop {
+                match there(&client, &asked).await {
+                    Ok(listed) => return sender.send(listed),
+                    Err(error) => eprintln!("the recorder cannot list: {error}"),
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        });
+        let listed = receiver.recv_timeout(PATIENCE).expect("the API server answers");
         loop {
             let missing = self.missing(namespaces, &listed);
             if missing.is_empty() {
                 break;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "the watches fall behind: {missing:?}");
+            assert!(begun.elapsed() < PATIENCE, "the watches fall behind: {missing:?}");
             std::thread::sleep(Duration::from_millis(10));
         }
         self.kept(namespaces)
@@ -179,12 +190,12 @@ impl Recorder {
 }
 
 /// What there is in these namespaces now.
-async fn there(client: &kube::Client, namespaces: &[String]) -> Listed {
+async fn there(client: &kube::Client, namespaces: &[String]) -> kube::Result<Listed> {
     let mut all = Listed::default();
     for what in ALL {
         for namespace in namespaces {
             let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &what.resource());
-            let list = api.list_metadata(&ListParams::default()).await.expect("the API server answers");
+            let list = api.list_metadata(&ListParams::default()).await?;
             let at = number(list.metadata.resource_version);
             all.at.entry(what).and_modify(|first| *first = at.min(*first)).or_insert(at);
             for item in list.items {
@@ -193,7 +204,7 @@ async fn there(client: &kube::Client, namespaces: &[String]) -> Listed {
             }
         }
     }
-    all
+    Ok(all)
 }
 
 /// The newest revision of that kind.

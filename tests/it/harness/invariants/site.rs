@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -124,17 +125,25 @@ impl Site {
         found.into_iter().chain(rest).chain(gaps.into_iter().map(|gap| format!("history: {gap}"))).collect()
     }
 
-    /// Fails when something is wrong; the second time nothing is looked at.
+    /// Fails when something is wrong.
     pub fn hold(&self) {
+        let wrong = self.violations();
+        assert!(wrong.is_empty(), "invariants are broken:\n{}", wrong.join("\n"));
+    }
+
+    /// The same when the first of the worlds goes. A test that has failed is told what else is wrong.
+    pub fn end(&self) {
         if std::mem::replace(&mut self.known().is_held, true) {
             return;
         }
-        let wrong = self.violations();
-        if std::thread::panicking() {
-            wrong.iter().for_each(|text| eprintln!("an invariant was broken: {text}"));
-            return;
+        if !std::thread::panicking() {
+            return self.hold();
         }
-        assert!(wrong.is_empty(), "invariants are broken:\n{}", wrong.join("\n"));
+        // A second panic would end the whole run.
+        match catch_unwind(AssertUnwindSafe(|| self.violations())) {
+            Ok(wrong) => wrong.iter().for_each(|text| eprintln!("an invariant was broken: {text}")),
+            Err(_) => eprintln!("the invariants could not be checked"),
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -26,7 +26,7 @@ use crate::harness::world::World;
 /// Runs that go on side by side: they mostly wait.
 pub const SIDE_BY_SIDE: usize = 4;
 
-/// How many boundaries after a restart are tried for a second crash.
+/// How many effects after a restart are tried for a second crash, beside the next request.
 const NEXT: usize = 3;
 
 /// One workload, and a process that is killed.
@@ -100,6 +100,7 @@ impl Run {
         run.stage.silent(&[&run.proxy]).await;
         run.stage.assert_sound(|_| false, 0).await;
         run.stage.assert_no_gap();
+        run.stage.assert_given_up_with_reason().await;
         let traces = match (run.posts() - posts, run.stage.has_adopted().await) {
             _ if given_up => Traces::GivenUp,
             (posts, _) if posts + lost > requests(workload) => Traces::SentAgain,
@@ -352,7 +353,11 @@ async fn pairs(name: &str, workload: Workload) {
     let (firsts, mut wrong) = side_by_side(&format!("{name}-first"), workload, &calm.outcome, firsts).await;
     let mut all = Vec::new();
     for (boundaries, ran) in firsts.into_iter().filter(|(_, ran)| ran.kills == 1) {
-        for effect in ran.effects.all.into_iter().filter(is_interesting).take(NEXT) {
+        let all_next = ran.effects.all.into_iter().filter(is_interesting);
+        let (next, later): (Vec<_>, Vec<_>) = all_next.enumerate().partition(|(index, _)| *index < NEXT);
+        // And the next request, if it comes later: two of unknown outcome are as many as there may be.
+        let request = later.into_iter().find(|(_, effect)| is_request(effect));
+        for (_, effect) in next.into_iter().chain(request) {
             for moment in [Moment::Lost, Moment::After] {
                 let second = Boundary { effect: effect.clone(), moment };
                 all.push([boundaries.clone(), vec![second]].concat());

@@ -142,8 +142,8 @@ impl Stage {
     pub async fn ended(&self, step: usize) -> Result<End, String> {
         let (object, done) = match (self.workload, step) {
             (Workload::Create, 0) => ("jumpcloudconnections/default", "Succeeded"),
-            (Workload::Create | Workload::Update, _) => ("jumpclouduserbatches/hires", "Succeeded"),
-            (Workload::Schedule, _) => ("scheduleduserstates/leavers", "Scheduled"),
+            (Workload::Create | Workload::Update, _) => (self.declared(), "Succeeded"),
+            (Workload::Schedule, _) => (self.declared(), "Scheduled"),
         };
         let object = self.object(object).await?;
         let status = &object["status"];
@@ -214,6 +214,26 @@ impl Stage {
         }
     }
 
+    /// Asserts that whoever is left to a person was in two requests of unknown outcome.
+    pub async fn assert_given_up_with_reason(&self) {
+        let status = self.object(self.declared()).await.expect("the object is there")["status"].clone();
+        let list = |key: &str| status[key].as_array().cloned().unwrap_or_default();
+        let known = [list("failures"), list("users")].concat();
+        for user in list("users").iter().filter(|user| user["reason"] == "SubmissionUnknown") {
+            let of_user = known.iter().filter(|entry| entry["username"] == user["username"]);
+            let sends = of_user.filter_map(|entry| entry["unknownSends"].as_u64()).max();
+            assert_eq!(sends, Some(2), "{user}");
+        }
+    }
+
+    /// The object that the workload declares.
+    fn declared(&self) -> &'static str {
+        match self.workload {
+            Workload::Create | Workload::Update => "jumpclouduserbatches/hires",
+            Workload::Schedule => "scheduleduserstates/leavers",
+        }
+    }
+
     /// Whether somebody was taken over after an unknown outcome.
     pub async fn has_adopted(&self) -> bool {
         if self.workload == Workload::Schedule {
@@ -233,11 +253,7 @@ impl Stage {
             .into_iter()
             .map(|event| plain(json!([event.user, event.state, event.date.to_string()]), &words))
             .collect();
-        let object = match self.workload {
-            Workload::Create | Workload::Update => "jumpclouduserbatches/hires",
-            Workload::Schedule => "scheduleduserstates/leavers",
-        };
-        let object = self.object(object).await.expect("the object is there");
+        let object = self.object(self.declared()).await.expect("the object is there");
         sorted(json!({
             "users": users,
             "events": events,

@@ -113,6 +113,9 @@ pub trait Kind: Clone + Sized + 'static {
     /// Everything that is wrong with a state in which nothing moves any more.
     fn at_rest(setting: &Setting<Self>, state: &State<Self>) -> Vec<Violation>;
 
+    /// What people see of users in the end, and which there are.
+    fn outcome(state: &State<Self>) -> String;
+
     /// The object as a wrong operator takes it to be.
     fn sees(wrong: Wrong, object: &Object<Self>, facts: &mut Self::Facts) -> Option<Object<Self>>;
 

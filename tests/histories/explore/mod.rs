@@ -12,6 +12,7 @@
 //! rests.
 
 mod batch;
+mod boundaries;
 mod canon;
 mod caught;
 mod drive;

@@ -156,7 +156,7 @@ fn path(nodes: &[Node], index: u32) -> Vec<usize> {
 }
 
 /// Whether a move is one that happens when nothing goes wrong.
-fn is_calm<E>(next: &Move<E>) -> bool {
+pub fn is_calm<E>(next: &Move<E>) -> bool {
     use super::wire::Fault;
     match next {
         Move::Plan(_)

@@ -108,11 +108,24 @@ fn untrue(state: &State<Batches>, live: &Object<Batches>, line: &UserStatus) -> 
                 (unknown < 2 && !update).then(|| format!("after {unknown} unknown outcomes"))
             }
             _ => {
+                let is_of = |name: &String| *name == line.username || line.id.as_ref() == Some(name);
                 let mut members = cloud.jobs.iter().flat_map(|job| &job.members);
-                let failed = members.any(|member| member.name == line.username && member.failed.is_some());
+                let failed = members.any(|member| is_of(&member.name) && member.failed.is_some());
                 (!failed).then(|| "and JumpCloud never said so".to_owned())
             }
         },
         other => Some(format!("{other} is nothing to end with")),
     }
+}
+
+/// What people see of users in the end, and which there are.
+pub fn outcome(state: &State<Batches>) -> String {
+    let mut lines: Vec<String> =
+        state.cloud.users.iter().map(|user| format!("{} {}", user.username, user.department)).collect();
+    for line in state.api.live().into_iter().flat_map(|live| &live.status.status.users) {
+        let unknown = line.reason.as_deref().filter(|why| *why == reason::SUBMISSION_UNKNOWN);
+        lines.push(format!("{} {} {}", line.username, line.result, unknown.unwrap_or_default()));
+    }
+    lines.sort();
+    lines.join(", ")
 }

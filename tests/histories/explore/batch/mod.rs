@@ -100,6 +100,12 @@ pub fn creating<const USERS: usize>() -> State<Batches> {
     State::of(object(manifest(USERS).check(), empty()), Cloud::default())
 }
 
+/// A new object of two users, each of whom needs a job of its own.
+pub fn two_jobs() -> State<Batches> {
+    let manifest = Manifest { batch_size: 1, ..manifest(2) };
+    State::of(object(manifest.check(), empty()), Cloud::default())
+}
+
 /// An object whose one user is there, edited a moment ago.
 pub fn updating() -> State<Batches> {
     let mut manifest = manifest(1);
@@ -299,6 +305,10 @@ impl Kind for Batches {
 
     fn at_rest(setting: &Setting<Self>, state: &State<Self>) -> Vec<Violation> {
         judge::at_rest(setting, state)
+    }
+
+    fn outcome(state: &State<Self>) -> String {
+        judge::outcome(state)
     }
 
     fn sees(wrong: Wrong, object: &Object<Self>, _: &mut Facts) -> Option<Object<Self>> {

@@ -198,3 +198,17 @@ fn restless(
         _ => Some("at rest there is something to do".to_owned()),
     }
 }
+
+/// What people see of users in the end, and which events there are.
+pub fn outcome(state: &State<Schedules>) -> String {
+    let events = state.cloud.events.iter().filter(|event| !event.gone);
+    let mut lines: Vec<String> =
+        events.map(|event| format!("u{} {:?} {}", event.user, event.change.0, event.change.1)).collect();
+    lines.extend(state.cloud.states.iter().map(|state| (*state).to_owned()));
+    for line in state.api.live().into_iter().flat_map(|live| &live.status.status.users) {
+        let unknown = line.reason.as_deref().filter(|why| *why == reason::SUBMISSION_UNKNOWN);
+        lines.push(format!("{:?} {} {}", line.id, line.result, unknown.unwrap_or_default()));
+    }
+    lines.sort();
+    lines.join(", ")
+}

@@ -129,6 +129,22 @@ pub fn moved() -> State<Schedules> {
     state
 }
 
+/// The same, and the author has just taken a user off.
+pub fn one_off() -> State<Schedules> {
+    let mut state = scheduled();
+    let _ = Schedules::edit(&mut state, Edit::Drop);
+    state.api.versions.remove(0);
+    state
+}
+
+/// The same, and the object has just been deleted.
+pub fn deleted() -> State<Schedules> {
+    let mut state = scheduled();
+    let _ = Schedules::edit(&mut state, Edit::Delete);
+    state.api.versions.remove(0);
+    state
+}
+
 /// An object whose status names an event that is a stranger's: somebody has written it there. The author has
 /// just chosen another date.
 pub fn forged() -> State<Schedules> {
@@ -360,6 +376,10 @@ impl Kind for Schedules {
 
     fn at_rest(setting: &Setting<Self>, state: &State<Self>) -> Vec<Violation> {
         judge::at_rest(setting, state)
+    }
+
+    fn outcome(state: &State<Self>) -> String {
+        judge::outcome(state)
     }
 
     fn sees(wrong: Wrong, object: &Object<Self>, _: &mut Facts) -> Option<Object<Self>> {

@@ -2,7 +2,11 @@
 //!
 //! Every run here is bounded under `make test` and whole under `make test-faults`.
 
+mod clocks;
+mod credentials;
+mod edits;
 mod matrix;
+mod pages;
 mod pair;
 mod server;
 mod watches;

@@ -95,7 +95,11 @@ pub async fn apply_object(world: &World, object: &Value) {
     let kind = object["kind"].as_str().expect("a kind");
     let name = object["metadata"]["name"].as_str().expect("a name");
     let params = PatchParams::apply("matrix").force();
-    objects(world, kind).patch(name, &params, &Patch::Apply(object)).await.expect("the object is accepted");
+    // The test's own way to the API server is none of its subjects: a busy one may drop a connection.
+    eventually("the object to be accepted", PATIENCE, async || {
+        objects(world, kind).patch(name, &params, &Patch::Apply(object)).await
+    })
+    .await;
 }
 
 /// A connection to that simulator, with its key or with a service account.

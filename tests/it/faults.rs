@@ -2,12 +2,16 @@
 //!
 //! Every run here is bounded under `make test` and whole under `make test-faults`.
 
+mod clocks;
 mod crashes;
+mod credentials;
+mod edits;
 mod effect;
 mod frozen;
 mod handover;
 mod matrix;
 mod newer;
+mod pages;
 mod pair;
 mod server;
 mod thousand;

@@ -113,9 +113,8 @@ async fn lists_that_are_old() {
     let pair = Pair::begin("api-stale", vec![]).await;
     pair.operator.kill();
     pair.declare();
-    let kubeconfig = || pair.calendar.replica_behind(&pair.proxy, "b", &flags());
-    let first = kubeconfig();
-    pair.settled().await;
+    let first = pair.calendar.replica_behind(&pair.proxy, "b", &flags());
+    pair.is_true().await;
     first.kill();
     let mark = pair.proxy.log().len() as u64;
     pair.proxy

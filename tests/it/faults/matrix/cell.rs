@@ -10,8 +10,6 @@ use jumpcloud_operator::api::user_batch::JumpCloudUserBatchStatus;
 use jumpcloud_sim::ledger::Entry;
 use jumpcloud_sim::settings::OrganisationSettings;
 use jumpcloud_sim::{Route, Sim};
-use k8s_openapi::api::events::v1::Event;
-use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 
 use super::endpoint::{Effect, Endpoint, USERS};
@@ -136,7 +134,7 @@ impl Cell {
         if self.fault == Fault::Refused {
             self.was_refused(&ledger);
         }
-        let was_not_ready = self.was_not_ready(stage).await;
+        let was_not_ready = stage.was_not_ready(&self.name);
         let outcome =
             Seen { cell: self, status: &object["status"], ledger: &ledger, was_not_ready, log: &log }
                 .outcome();
@@ -207,19 +205,6 @@ impl Cell {
             Err(object["status"].clone())
         })
         .await
-    }
-
-    /// Whether the connection was found unusable meanwhile: each such change is an event.
-    async fn was_not_ready(&self, stage: &Stage) -> bool {
-        let events: Api<Event> = Api::namespaced(stage.world.client.clone(), &self.namespace);
-        let events = events.list(&ListParams::default()).await.expect("events");
-        let about = |event: &Event| {
-            event.regarding.as_ref().is_some_and(|object| {
-                object.kind.as_deref() == Some("JumpCloudConnection")
-                    && object.name.as_deref() == Some(self.name.as_str())
-            })
-        };
-        events.items.iter().any(|event| about(event) && event.reason.as_deref() != Some("Succeeded"))
     }
 
     async fn connection(&self, stage: &Stage) -> Value {
@@ -299,14 +284,16 @@ impl Cell {
             assert_eq!(made, recorded, "{}: events that nobody recorded, or that are twice", self.name);
         } else {
             let typed: JumpCloudUserBatchStatus = serde_json::from_value(status.clone()).expect("a status");
-            let refused = typed.users.iter().filter(|user| user.reason.as_deref() == Some("Rejected"));
-            if self.endpoint == Endpoint::UserPut && refused.clone().count() > 0 {
-                // The job made the user; what the request for it alone should have set was refused.
-                for user in refused {
+            let failed = typed.users.iter().filter(|user| user.result == "Failed");
+            let is_late = matches!(self.endpoint, Endpoint::Update | Endpoint::UserPut);
+            if is_late && failed.clone().count() > 0 {
+                // An earlier job made the user; what should have been set then was refused, or is not known.
+                for user in failed {
                     let live = self.sim.user(&user.username).expect("the user is there");
                     assert_eq!(user.id.as_deref(), live["_id"].as_str(), "{}: {user:?}", self.name);
+                    assert_ne!(live["department"], "after", "{}: {user:?} is as declared", self.name);
                 }
-                return;
+                return self.every_job_is_told(&typed);
             }
             if !denied {
                 assert_true(&self.sim, &typed);

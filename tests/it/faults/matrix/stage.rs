@@ -3,17 +3,25 @@
 //! Limits, pauses and doubts belong to the credential of an origin, and each cell has a simulator and a connection
 //! of its own: cells share the process and nothing that one of them could have slowed for another.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::StreamExt;
 
 use jumpcloud_sim::{DEFAULT_KEY, Settings, Sim};
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
+use kube::runtime::watcher;
 use serde_json::{Value, json};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::cell::reason;
 
 use crate::harness::manifests;
 use crate::harness::operator::{Operator, QUICK, but};
 use crate::harness::plane::apply;
-use crate::harness::world::World;
+use crate::harness::wait::eventually;
+use crate::harness::world::{PATIENCE, World};
 
 /// A namespace with an operator that may speak to all of some simulators.
 pub struct Stage {
@@ -21,6 +29,9 @@ pub struct Stage {
     pub world: World,
     /// The operator.
     pub operator: Operator,
+    /// Reasons of Ready that each connection has ever had.
+    reasons: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
+    _watch: AbortOnDropHandle<()>,
 }
 
 impl Stage {
@@ -30,8 +41,32 @@ impl Stage {
         apply(&manifests::secret(name, DEFAULT_KEY).to_string());
         let allowed = sims.iter().map(|sim| ("--allowed-api-url", sim.url()));
         let flags: Vec<_> = quick.iter().copied().chain(allowed).collect();
+        let reasons = Arc::new(Mutex::new(BTreeMap::<String, BTreeSet<String>>::new()));
+        let (seen, connections) = (Arc::clone(&reasons), objects(&world, "JumpCloudConnection"));
+        let watch = tokio::spawn(async move {
+            let mut events = watcher(connections, watcher::Config::default()).boxed();
+            while let Some(event) = events.next().await {
+                if let Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) = event {
+                    let object = serde_json::to_value(object).expect("JSON");
+                    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    seen.entry(name).or_default().extend(reason(&object).map(str::to_owned));
+                }
+            }
+        });
         let operator = world.operator(&flags);
-        Self { world, operator }
+        eventually("the operator to lead", PATIENCE, async || {
+            let log = operator.log();
+            if log.contains("leading") { Ok(()) } else { Err(log) }
+        })
+        .await;
+        Self { world, operator, reasons, _watch: AbortOnDropHandle::new(watch) }
+    }
+
+    /// Whether a connection was ever found unusable.
+    pub fn was_not_ready(&self, name: &str) -> bool {
+        let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        reasons.get(name).is_some_and(|reasons| reasons.iter().any(|reason| reason != "Succeeded"))
     }
 }
 
@@ -60,7 +95,11 @@ pub async fn apply_object(world: &World, object: &Value) {
     let kind = object["kind"].as_str().expect("a kind");
     let name = object["metadata"]["name"].as_str().expect("a name");
     let params = PatchParams::apply("matrix").force();
-    objects(world, kind).patch(name, &params, &Patch::Apply(object)).await.expect("the object is accepted");
+    // The test's own way to the API server is none of its subjects: a busy one may drop a connection.
+    eventually("the object to be accepted", PATIENCE, async || {
+        objects(world, kind).patch(name, &params, &Patch::Apply(object)).await
+    })
+    .await;
 }
 
 /// A connection to that simulator, with its key or with a service account.

@@ -134,7 +134,11 @@ async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Ac
         new.organization = Some(organization);
         new.new_user_state = new_user_state(&client, &old, &new).await;
     }
-    write(connection, &old, &new, &assessed.verdict, context).await?;
+    if let Err(error) = write(connection, &old, &new, &assessed.verdict, context).await {
+        // What was found out is remembered already: without this the pass that tries again would find nothing due.
+        context.connections.untold(&namespace, &connection.name_any());
+        return Err(error);
+    }
     if assessed.verdict.standing != Standing::Done {
         return Ok(again(context));
     }

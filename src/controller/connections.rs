@@ -193,6 +193,16 @@ impl Connections {
         self.wake();
     }
 
+    /// What was found out about a connection could not be written: it is checked again, by the pass that comes back after
+    /// a pause. Nobody is woken for it.
+    pub fn untold(&self, namespace: &str, name: &str) {
+        self.with(|held| {
+            if let Some(held) = held.get_mut(&key(namespace, name)) {
+                held.in_doubt = true;
+            }
+        });
+    }
+
     /// Counts how often the connection has changed: its spec, its Secret, whether it can be used.
     #[must_use]
     pub fn epoch(&self, namespace: &str, name: &str) -> u64 {

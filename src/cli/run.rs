@@ -42,9 +42,9 @@ use crate::runtime::{clock, guard, lease, telemetry};
 /// What a standby still waits for.
 const CACHES: &str = "the API server to answer";
 
-/// How long passes may go on after the lease is lost. Whoever leads next has the same objects, and only what was sent
-/// is worth waiting for, which [`GRACE`] is about.
-const PASSES: Duration = Duration::from_secs(5);
+/// How long passes may go on after the lease is lost: longer than one call of the API server may take. A pass that is
+/// given up before it has written that nothing was sent leaves a request of unknown outcome behind.
+const PASSES: Duration = KUBE_TIMEOUT.saturating_mul(2);
 
 /// Counts requests to JumpCloud.
 struct Counted(Metrics);

@@ -91,7 +91,7 @@ async fn requests_without_an_answer_are_resolved_by_a_person() {
         "{status:?}"
     );
     without_faults(|| {
-        assert_eq!(world.sim.requests(Route::BulkCreate).len(), 2, "at most two sends without an answer")
+        assert_eq!(world.sim.requests(Route::BulkCreate).len(), 2, "at most two sends without an answer");
     });
 
     world

@@ -94,7 +94,7 @@ async fn rotation(name: &str, gap: bool) {
     let given = asked.iter().filter(|request| request.status == Some(200)).count();
     without_faults(|| assert!(given <= 4, "{given} tokens"));
     without_faults(|| {
-        assert_eq!(operator.log().matches("this replica leads").count(), 1, "the operator was restarted")
+        assert_eq!(operator.log().matches("this replica leads").count(), 1, "the operator was restarted");
     });
 }
 

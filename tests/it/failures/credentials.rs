@@ -202,10 +202,10 @@ async fn a_key_that_is_missing_for_20_seconds_costs_no_attempt() {
     users.sort();
     users.dedup();
     without_faults(|| {
-        assert_eq!((sent(&world.sim).len(), users.len()), (10, 100), "each user is in one accepted job")
+        assert_eq!((sent(&world.sim).len(), users.len()), (10, 100), "each user is in one accepted job");
     });
     without_faults(|| {
-        assert_eq!(operator.log().matches("this replica leads").count(), 1, "the operator was restarted")
+        assert_eq!(operator.log().matches("this replica leads").count(), 1, "the operator was restarted");
     });
 }
 

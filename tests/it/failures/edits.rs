@@ -26,7 +26,7 @@ async fn rows_added_by_an_edit_are_created_and_nobody_else_is_sent() {
     assert_true(&world.sim, &status);
     assert_single_create(&world.sim, |_| false);
     without_faults(|| {
-        assert_eq!(sent(&world.sim), [vec!["u0000", "u0001"], vec!["a0000", "a0001", "u0002"]])
+        assert_eq!(sent(&world.sim), [vec!["u0000", "u0001"], vec!["a0000", "a0001", "u0002"]]);
     });
 }
 

@@ -183,7 +183,7 @@ async fn a_row_that_failed_for_good_is_sent_again_when_it_changes_or_when_asked(
         .await;
     assert_eq!(status.failures[0].attempts, 1);
     without_faults(|| {
-        assert_eq!(status.last_handled.and_then(|handled| handled.retry_failed).as_deref(), Some("first"))
+        assert_eq!(status.last_handled.and_then(|handled| handled.retry_failed).as_deref(), Some("first"));
     });
 
     // An edit of another field does it as well; JumpCloud takes the row now.
@@ -193,6 +193,6 @@ async fn a_row_that_failed_for_good_is_sent_again_when_it_changes_or_when_asked(
     let status = world.reason("sales", "Succeeded").await;
     assert_true(&world.sim, &status);
     without_faults(|| {
-        assert_eq!(sent(&world.sim), [vec!["u0000", "u0001", "u0002"], vec!["u0001"], vec!["u0001"]])
+        assert_eq!(sent(&world.sim), [vec!["u0000", "u0001", "u0002"], vec!["u0001"], vec!["u0001"]]);
     });
 }

@@ -34,7 +34,7 @@ async fn an_event_removed_in_the_console_is_back_after_a_look() {
     let posts: Vec<_> =
         posts.iter().filter_map(|e| e.request()).filter(|r| r.accepted_job().is_some()).collect();
     without_faults(|| {
-        assert_eq!(posts.iter().map(|request| &request.ids).collect::<Vec<_>>(), [&vec![ids[2].clone()]])
+        assert_eq!(posts.iter().map(|request| &request.ids).collect::<Vec<_>>(), [&vec![ids[2].clone()]]);
     });
 
     // All of them, whatever job they are of.

@@ -36,7 +36,7 @@ async fn the_outcome_is_seen_by_an_operator_that_was_away() {
     assert_eq!(dates_of(sim), []);
     let calls = Calls::since(sim, since);
     without_faults(|| {
-        assert_eq!(calls, Calls { searches: 1, ..Calls::default() }, "one look tells everything")
+        assert_eq!(calls, Calls { searches: 1, ..Calls::default() }, "one look tells everything");
     });
     // By hand, and somebody asks to look.
     let id = status.users[1].id.clone().expect("an id");

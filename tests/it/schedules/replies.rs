@@ -105,7 +105,7 @@ async fn twice_lost_waits_for_a_person() {
     let status = calendar.comes_to("leavers", "Scheduled").await;
     assert_eq!(dates_of(sim), all_at(&ids, time));
     without_faults(|| {
-        assert_eq!(status.last_handled.and_then(|handled| handled.retry_failed).as_deref(), Some("1"))
+        assert_eq!(status.last_handled.and_then(|handled| handled.retry_failed).as_deref(), Some("1"));
     });
     without_faults(|| assert_eq!(Calls::since(sim, 0).posts, 3));
 }

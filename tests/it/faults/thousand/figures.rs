@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use fault_proxy::Entry as ApiEntry;
+use fault_proxy::{Entry as ApiEntry, Proxy};
 use jumpcloud_sim::ledger::Entry;
 
 use super::crew::Crew;
@@ -67,7 +67,7 @@ impl Figures {
     pub fn close(&mut self, crew: &Crew) {
         let faults = self.jumpcloud.values().sum();
         self.count("of them with a fault", faults);
-        let log: Vec<ApiEntry> = crew.proxies().flat_map(|proxy| proxy.log()).collect();
+        let log: Vec<ApiEntry> = crew.proxies().flat_map(Proxy::log).collect();
         self.count("requests to the API server", log.iter().filter(|entry| entry.event.is_none()).count());
         for fault in log.iter().filter_map(|entry| entry.fault.clone()) {
             *self.api_server.entry(fault).or_default() += 1;

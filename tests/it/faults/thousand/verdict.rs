@@ -53,6 +53,9 @@ pub fn of(sim: &Sim, objects: &Objects, entries: &[Entry]) -> Verdict {
         entries,
     };
     court.count();
+    let reasons = || reasons(objects);
+    court.found.adopted = reasons().filter(|reason| *reason == "AdoptedAfterUnknown").count();
+    court.found.users_unknown = reasons().filter(|reason| *reason == "SubmissionUnknown").count();
     court.nobody_is_sent_twice();
     court.every_job_is_accounted_for();
     for batch in &objects.batches {
@@ -98,6 +101,14 @@ fn recorded(objects: &Objects) -> BTreeSet<&str> {
     recorded
 }
 
+/// The reason of each user that has one.
+fn reasons(objects: &Objects) -> impl Iterator<Item = &str> {
+    let of_batches = objects.batches.iter().flat_map(|batch| &batch.status.users);
+    let of_schedules = objects.schedules.iter().flat_map(|schedule| &schedule.status.users);
+    let of_batches = of_batches.filter_map(|user| user.reason.as_deref());
+    of_batches.chain(of_schedules.filter_map(|user| user.reason.as_deref()))
+}
+
 /// By username for batches, by id for schedules and updates.
 fn users(objects: &Objects) -> BTreeMap<&str, Said<'_>> {
     let mut users = BTreeMap::new();
@@ -133,16 +144,6 @@ impl<'a> Court<'a> {
         self.found.posts = self.submissions().count();
         self.found.accepted =
             self.submissions().filter(|(_, request)| request.accepted_job().is_some()).count();
-        self.found.adopted = self.users_with(|said| said.reason == "AdoptedAfterUnknown");
-        self.found.users_unknown = self.users_with(|said| said.reason == "SubmissionUnknown");
-    }
-
-    /// Batches name their users twice: by name and, once they have one, by id.
-    fn users_with(&self, is_it: impl Fn(&Said<'_>) -> bool) -> usize {
-        let named = |name: &str| name.starts_with('r');
-        let ids = self.users.iter().filter(|(name, said)| !named(name) && is_it(said)).count();
-        let names = self.users.iter().filter(|(name, said)| named(name) && is_it(said)).count();
-        ids.max(names)
     }
 
     /// I1. Two accepted jobs of one user are right when the first row had failed, or when the first outcome was unknown and

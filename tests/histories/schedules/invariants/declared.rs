@@ -28,7 +28,10 @@ fn wrong(history: &History, object: &Object) -> Vec<String> {
     let mut found = Vec::new();
     for event in world.made_by(object).filter(|event| event.is_listed()) {
         let number = event.user;
-        if is_stuck(world, object, event) || is_mistaken(world, object, event) {
+        if is_stuck(world, object, event)
+            || is_mistaken(world, object, event)
+            || world.is_swapped(event, object.uid)
+        {
             continue;
         }
         let wanted = world.declares(object, number) && event.makes(change) && !object.spec.manifest.paused;

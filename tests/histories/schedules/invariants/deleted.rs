@@ -26,7 +26,11 @@ pub fn check(world: &World) -> Vec<String> {
         }
         for event in world.made_by(&last) {
             let left = event.gone.is_none_or(|(at, _)| at > kept.at);
-            if left && event.kept > kept.at + 11 * MINUTE && event.listed {
+            if left
+                && !world.is_swapped(event, last.uid)
+                && event.kept > kept.at + 11 * MINUTE
+                && event.listed
+            {
                 found.push(format!(
                     "{} went at {}, and {} of u{}, made at {}, is left",
                     kept.place, kept.at, event.job_id, event.user, event.made

@@ -87,6 +87,15 @@ impl World {
         })
     }
 
+    /// Whether this object and another one had requests for the change that got no answer: of their events nobody can
+    /// tell which is whose. Each may have taken the other's, and cancelled it, or left it as one that it had adopted.
+    fn is_swapped(&self, event: &Event, uid: u32) -> bool {
+        let unanswered = |uid: u32| self.unanswered(uid, event.user, event.change) > 0;
+        let others = self.api.versions.iter().filter_map(|kept| kept.object.as_deref());
+        let others: BTreeSet<u32> = others.map(|object| object.uid).filter(|other| *other != uid).collect();
+        self.profile.objects > 1 && unanswered(uid) && others.into_iter().any(unanswered)
+    }
+
     /// Until when requests may be forgotten, because the status got lost then.
     fn lost(&self, object: &Object) -> Ms {
         let losses = self.api.versions.iter().filter(|kept| kept.loss && kept.place == object.place);

@@ -34,7 +34,7 @@ async fn no_version_is_missed() {
     // The version that is its end has the last annotations once more.
     wanted.push((EDITS - 1).to_string());
     assert_eq!(numbers, wanted);
-    assert!(of_batch.last().is_some_and(|version| version.gone));
+    assert!(of_batch.clone().next_back().is_some_and(|version| version.gone));
     assert!(history.live().all(|version| version.kind == Kind::Connection));
     world.hold();
 }

@@ -89,8 +89,7 @@ pub fn raced(evidence: &Evidence, double: &Double, earlier: &Intent<'_>, later: 
     let looks =
         evidence.ledger.iter().take_while(|entry| entry.seq < double.later.seq).filter_map(Entry::request);
     let is_user = |name: &String| name.to_lowercase() == double.username;
-    let mut looks =
-        looks.filter(|request| request.own_status == Some(200) && request.asked.iter().any(is_user));
+    let looks = looks.filter(|request| request.own_status == Some(200) && request.asked.iter().any(is_user));
     earlier.version.uid != later.version.uid
         && !known
         && looks.last().is_some_and(|look| !look.found.iter().any(is_user))

@@ -84,7 +84,7 @@ impl Run {
                 "managedFields": [{"manager": "jumpcloud-operator", "subresource": "status", "time": seen.to_string()}],
             },
             "spec": {"users": [{"username": "ada", "email": "ada@example.com"}]},
-            "status": {"observedGeneration": 1, "submissions": records},
+            "status": {"observedGeneration": 1, "submissions": Value::Array(records)},
         });
         let object = serde_json::from_value(object).expect("an object");
         self.versions.push(Version::of(kind, object, false, seen, None));

@@ -54,8 +54,11 @@ pub enum Rule {
     Table,
 }
 
+/// What finds everything that breaks a rule.
+type Check = fn(&Evidence) -> Vec<String>;
+
 /// The rules that need no waiting, with what checks them. [`Rule::Quiet`] is watched by the site.
-const RULES: [(Rule, fn(&Evidence) -> Vec<String>); 10] = [
+const RULES: [(Rule, Check); 10] = [
     (Rule::Once, once::check),
     (Rule::Once, overtaken::check),
     (Rule::Intended, intended::check),

@@ -19,6 +19,9 @@ use super::version::{Kind, Version};
 /// For so long the operator may not have seen what another object has: news take a while.
 const LATE: SignedDuration = SignedDuration::from_secs(3);
 
+/// What stands around a name in a log.
+const GAPS: [char; 6] = [' ', '"', '=', '}', ':', ','];
+
 /// All events that were removed and should not have been, and all that should have been and were not.
 pub fn check(evidence: &Evidence) -> Vec<String> {
     let run = Run { evidence, posts: posts(evidence), made: made(evidence) };
@@ -123,8 +126,10 @@ impl<'a> Run<'a> {
         let shared = self.evidence.history.of(&version.uid).any(|version| {
             version.list("events").iter().any(|entry| is_event(entry, event) && entry["shared"] == true)
         });
-        let abandoned = self.evidence.events.iter().any(|event| {
-            event["reason"] == "CleanupAbandoned" && event["involvedObject"]["uid"] == version.uid.as_str()
+        // A namespace that is going takes no events: the log says it in any case.
+        let name = format!("{}/{}", version.namespace, version.name);
+        let abandoned = self.evidence.said.iter().flat_map(|(_, text)| text.lines()).any(|line| {
+            line.contains("cleaning up was given up") && line.split(GAPS).any(|word| word == name)
         });
         let let_go = version.metadata["annotations"]["jumpcloud-operator.dev/abandon"].is_string();
         let meddled = self.evidence.history.of(&version.uid).any(|version| version.meddled);
@@ -170,6 +175,19 @@ mod tests {
         version.seen = fixtures::at(3);
         then(&mut run);
         check(&run.evidence())
+    }
+
+    #[test]
+    fn cleaning_up_that_was_given_up_is_said() {
+        let given_up = |name: &str| {
+            let line = format!("ERROR cleaning up was given up; events=1 object=\"{name}\"");
+            after("Created", |run| {
+                run.said.push(("log".to_owned(), line));
+                end(run);
+            })
+        };
+        assert_eq!(given_up("ns/s"), Vec::<String>::new());
+        assert_eq!(given_up("ns/s1").len(), 1);
     }
 
     fn end(run: &mut fixtures::Run) {

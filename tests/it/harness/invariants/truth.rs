@@ -166,9 +166,9 @@ impl<'a> World<'a> {
                 ["username", "result", "reason"].into_iter().all(|field| other[field] == line[field])
             };
             let is_there = version.list("users").iter().any(same);
-            since = if is_there { since.or(Some(version.committed())) } else { None };
+            since = if is_there { since.or_else(|| Some(version.committed())) } else { None };
         }
-        since.unwrap_or(version.committed())
+        since.unwrap_or_else(|| version.committed())
     }
 
     /// The last search for that name before then, and whether it found it.

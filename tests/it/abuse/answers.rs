@@ -107,7 +107,7 @@ fn clean(value: &Value) {
     match value {
         Value::String(text) => {
             // What kubectl applies is kept as it is, and was written by us.
-            assert!(!text.chars().any(|c| c.is_control()) || text.contains("apiVersion"), "{text:?}");
+            assert!(!text.chars().any(char::is_control) || text.contains("apiVersion"), "{text:?}");
             assert!(!text.contains("<script") && text.len() < 32 * 1024, "{text:?}");
         }
         Value::Array(items) => items.iter().for_each(clean),

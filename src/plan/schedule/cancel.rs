@@ -146,7 +146,9 @@ fn cancel(
             continue;
         }
         let lefts: Vec<Left> = rows.iter().map(|row| left(&row.id, status)).collect();
-        if lefts.contains(&Left::Bereft) {
+        // Only what does the same is worth keeping, not another event of the same user.
+        let same = rows.iter().any(|row| Change::of(row, status) == Change::scheduled(status));
+        if same && lefts.contains(&Left::Bereft) {
             continue;
         }
         if lefts.contains(&Left::Waiting) {

@@ -154,7 +154,7 @@ impl<K: Kind> Driver<'_, K> {
         let mut key = Canon::exact();
         key.object(&pass.object);
         K::facts_into(&pass.facts, &mut key);
-        memory.into_canon(K::looks_count(&pass.object), &mut key);
+        memory.put_into(K::looks_count(&pass.object), &mut key);
         key.time(now);
         key.stamp(Some(clock));
         let key = key.finish();
@@ -256,7 +256,7 @@ impl<K: Kind> Driver<'_, K> {
                 self.put(r, pass, Doing::Plan);
             }
             (Doing::Write(writing), _) => self.put(r, pass, Doing::ReadBack(writing)),
-            (Doing::ReadBack(writing), Reply::Object(Some(live))) => self.resolved(r, pass, writing, live),
+            (Doing::ReadBack(writing), Reply::Object(Some(live))) => self.resolved(r, pass, &writing, live),
             (
                 Doing::ReadBack(_) | Doing::Relocate(_) | Doing::Record(_),
                 Reply::Object(None) | Reply::Gone,
@@ -312,7 +312,7 @@ impl<K: Kind> Driver<'_, K> {
     }
 
     /// A write was not confirmed; this is the object as it is.
-    fn resolved(&mut self, r: usize, mut pass: Pass<K>, writing: Arc<Writing<K>>, live: Arc<Object<K>>) {
+    fn resolved(&mut self, r: usize, mut pass: Pass<K>, writing: &Writing<K>, live: Arc<Object<K>>) {
         let clock = self.state.replicas[r].clock(self.state.now);
         let uids = [&writing.planned, &live].map(|object| object.uid.to_string());
         let intent = writing.intent.as_ref().map(|i| (i.submission.nonce.as_str(), i.submission.submit_by));
@@ -330,12 +330,12 @@ impl<K: Kind> Driver<'_, K> {
         );
         match resolution {
             Resolution::Written => {
-                self.committed(&mut pass, &writing, live);
+                self.committed(&mut pass, writing, live);
                 self.put(r, pass, Doing::Plan);
             }
             Resolution::WriteAgain => {
                 let again =
-                    Writing { version: live.version, rewrites: writing.rewrites + 1, ..(*writing).clone() };
+                    Writing { version: live.version, rewrites: writing.rewrites + 1, ..writing.clone() };
                 self.put(r, pass, Doing::Write(Arc::new(again)));
             }
             Resolution::GiveUp => self.give_up(r),

@@ -115,16 +115,16 @@ impl<K: Kind> Replica<K> {
     }
 
     /// Its fingerprint.
-    pub fn into_canon(&self, live: Option<&Arc<Object<K>>>, canon: &mut Canon) {
+    pub fn put_into(&self, live: Option<&Arc<Object<K>>>, canon: &mut Canon) {
         canon.word(self.skew.cast_unsigned());
         canon.word(u64::from(self.stopped) * 2 + u64::from(self.woken));
         // Who was woken looks whatever it had planned.
         canon.maybe_time(self.wake.filter(|_| !self.woken && self.pass.is_none()));
         match &self.pass {
             None => canon.word(20),
-            Some(pass) => pass.into_canon(live, canon),
+            Some(pass) => pass.put_into(live, canon),
         }
-        self.memory.into_canon(live.is_some_and(|live| K::looks_count(live)), canon);
+        self.memory.put_into(live.is_some_and(|live| K::looks_count(live)), canon);
     }
 }
 
@@ -149,7 +149,7 @@ impl Memory {
     }
 
     /// Its fingerprint. What is remembered of requests that no version has any more counts no longer.
-    pub fn into_canon(&self, looks: bool, canon: &mut Canon) {
+    pub fn put_into(&self, looks: bool, canon: &mut Canon) {
         for (sight, at) in &self.first_seen {
             let nonce = sight.split(' ').next().unwrap_or_default();
             if canon.knows(nonce) {
@@ -174,12 +174,12 @@ impl Memory {
 
 impl<K: Kind> Pass<K> {
     /// Its fingerprint.
-    pub fn into_canon(&self, live: Option<&Arc<Object<K>>>, canon: &mut Canon) {
+    pub fn put_into(&self, live: Option<&Arc<Object<K>>>, canon: &mut Canon) {
         canon.word(21);
         canon.other_object(&self.object, live);
         K::facts_into(&self.facts, canon);
         for order in self.orders.values() {
-            order.into_canon(canon);
+            order.put_into(canon);
         }
         let on_live = |version: u32| u64::from(live.is_some_and(|live| live.version == version));
         match &self.doing {
@@ -203,7 +203,7 @@ impl<K: Kind> Pass<K> {
             }
             Doing::Record(note) | Doing::Relocate(note) => {
                 canon.word(27 + u64::from(matches!(self.doing, Doing::Record(_))));
-                note.into_canon(live.map(|live| live.version), canon);
+                note.put_into(live.map(|live| live.version), canon);
             }
             Doing::Call(call) => {
                 canon.word(29);

@@ -346,7 +346,7 @@ impl<K: Kind> State<K> {
         canon.word(left.into_iter().fold(0, |word, left| word * 16 + left));
         for (shown, index) in order.iter().enumerate() {
             canon.count(shown);
-            self.replicas[*index].into_canon(live, &mut canon);
+            self.replicas[*index].put_into(live, &mut canon);
             match &self.ledger.receipts[*index] {
                 Some(nonce) => canon.nonce(nonce),
                 None => canon.word(0),
@@ -355,7 +355,7 @@ impl<K: Kind> State<K> {
         canon.count(self.late.len());
         for late in &self.late {
             canon.time(late.until);
-            late.request.into_canon(live, &mut canon);
+            late.request.put_into(live, &mut canon);
         }
         K::cloud_into(&self.cloud, &mut canon);
         for (nonce, hash) in &self.ledger.intents {
@@ -376,7 +376,7 @@ impl<K: Kind> State<K> {
 
 impl<K: Kind> Request<K> {
     /// Its fingerprint.
-    pub fn into_canon(&self, live: Option<&Arc<Object<K>>>, canon: &mut Canon) {
+    pub fn put_into(&self, live: Option<&Arc<Object<K>>>, canon: &mut Canon) {
         let on_live = |version: u32| u64::from(live.is_some_and(|live| live.version == version));
         match self {
             Self::Write(version, status) => {
@@ -386,11 +386,11 @@ impl<K: Kind> Request<K> {
             }
             Self::Post(order) => {
                 canon.word(12);
-                order.into_canon(canon);
+                order.put_into(canon);
             }
             Self::Record(note) => {
                 canon.word(13);
-                note.into_canon(live.map(|live| live.version), canon);
+                note.put_into(live.map(|live| live.version), canon);
             }
             Self::Call(call, basis) => {
                 canon.word(14);
@@ -407,7 +407,7 @@ impl<K: Kind> Request<K> {
 
 impl Order {
     /// Its fingerprint.
-    pub fn into_canon(&self, canon: &mut Canon) {
+    pub fn put_into(&self, canon: &mut Canon) {
         canon.nonce(self.nonce());
         canon.text(&self.hash);
         canon.word(u64::from(self.uid));
@@ -417,7 +417,7 @@ impl Order {
 
 impl Note {
     /// Its fingerprint.
-    pub fn into_canon(&self, live: Option<u32>, canon: &mut Canon) {
+    pub fn put_into(&self, live: Option<u32>, canon: &mut Canon) {
         canon.word(u64::from(self.uid));
         canon.count(self.index);
         canon.nonce(&self.nonce);

@@ -178,7 +178,11 @@ impl<K: Kind> Driver<'_, K> {
             }
             Request::Record(note) => self.record(note),
             Request::Call(call, basis) => {
-                match K::call(&mut self.state.cloud, call, basis, now, &mut self.book.broken) {
+                let live = self.state.api.live().filter(|live| live.uid == basis.uid);
+                // Who is declared counts no more once the object is to go.
+                let deleted = live.is_none_or(|live| live.deleted);
+                let basis = Object { deleted, ..(**basis).clone() };
+                match K::call(&mut self.state.cloud, call, &basis, now, &mut self.book.broken) {
                     Called::Done => Reply::Done,
                     Called::Missing => Reply::Status(404),
                 }

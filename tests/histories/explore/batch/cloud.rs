@@ -333,7 +333,7 @@ impl Cloud {
     }
 
     /// The fingerprint.
-    pub fn into_canon(&self, canon: &mut Canon) {
+    pub fn put_into(&self, canon: &mut Canon) {
         canon.count(self.users.len());
         for user in &self.users {
             canon.text(&user.username);

@@ -32,7 +32,7 @@ pub fn at_rest(setting: &Setting<Batches>, state: &State<Batches>) -> Vec<Violat
     for job in state.cloud.jobs.iter().filter(|job| job.uid == live.uid && !job.recorded) {
         let by_name = |name: &str| {
             let user = state.cloud.users.iter().find(|user| user.id == name || user.username == name);
-            user.map_or(name.to_owned(), |user| user.username.clone())
+            user.map_or_else(|| name.to_owned(), |user| user.username.clone())
         };
         for name in job.members.iter().map(|member| by_name(&member.name)) {
             let reported = status.failures.iter().any(|failure| {

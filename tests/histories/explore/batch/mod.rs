@@ -365,7 +365,7 @@ impl Kind for Batches {
     }
 
     fn cloud_into(cloud: &Cloud, canon: &mut Canon) {
-        cloud.into_canon(canon);
+        cloud.put_into(canon);
     }
 
     fn facts_into(facts: &Facts, canon: &mut Canon) {

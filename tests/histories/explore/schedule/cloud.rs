@@ -208,7 +208,7 @@ impl Cloud {
     }
 
     /// The fingerprint. Ids are taken as they are: they are given in turn.
-    pub fn into_canon(&self, canon: &mut Canon) {
+    pub fn put_into(&self, canon: &mut Canon) {
         self.states.iter().for_each(|state| canon.text(state));
         canon.count(self.ids);
         for event in self.events.iter().filter(|event| !event.gone) {

@@ -430,7 +430,7 @@ impl Kind for Schedules {
     }
 
     fn cloud_into(cloud: &Cloud, canon: &mut Canon) {
-        cloud.into_canon(canon);
+        cloud.put_into(canon);
     }
 
     fn facts_into(facts: &Facts, canon: &mut Canon) {

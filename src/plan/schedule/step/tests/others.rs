@@ -3,8 +3,10 @@
 use serde_json::json;
 
 use super::world::{TIME, World, spec};
+use crate::api::schedule_status::{EventEntry, Superseded};
 use crate::api::submission::Recorded;
 use crate::plan::claims::Holder;
+use crate::plan::schedule::change::Change;
 use crate::plan::schedule::facts::{Claims, Listed, Rival};
 
 #[test]
@@ -238,4 +240,24 @@ fn a_username_that_somebody_wrote_into_status_takes_no_protection_away() {
     world.pass();
     assert_eq!(world.listed(), [], "{}", world.took());
     assert_eq!(world.status.users[0].reason.as_deref(), Some("UserProtected"));
+}
+
+#[test]
+fn who_keeps_an_event_that_does_the_same_keeps_none_of_another_date() {
+    let mut world = World::new(spec(&["ada"]), &["ada"]);
+    world.pass();
+    let other = "2027-01-03T08:00:00Z";
+    let replaced = Change::scheduled(&world.status).unwrap().superseded();
+    world.status.events[0].superseded = Some(replaced.clone());
+    let kept = world.status.events[0].clone();
+    world.status.events.push(EventEntry {
+        scheduled_job_id: "of another date".to_owned(),
+        superseded: Some(Superseded { time: other.to_owned(), ..replaced }),
+        ..kept
+    });
+    let listed = Listed { time: other.parse().ok(), ..world.events[0].clone() };
+    world.events.push(Listed { job_id: "of another date".to_owned(), ..listed });
+    "Failed".clone_into(&mut world.status.users[0].result);
+    world.pass();
+    assert_eq!(world.listed(), [("idada".to_owned(), TIME.to_owned())]);
 }

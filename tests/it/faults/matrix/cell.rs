@@ -150,7 +150,7 @@ impl Cell {
     fn was_refused(&self, ledger: &[Entry]) {
         let requests: Vec<&Entry> = ledger.iter().filter(|entry| entry.request().is_some()).collect();
         let is_last = |entry: &&Entry| entry.request().is_some_and(|request| request.fault.is_some());
-        let Some(at) = requests.iter().position(|entry| is_last(&entry)) else { return };
+        let Some(at) = requests.iter().position(is_last) else { return };
         let next = requests.get(at + 1).expect("something follows");
         let route = next.request().map(|request| request.route);
         assert!(

@@ -50,7 +50,7 @@ fn maximal(namespace: &str, index: usize) -> Value {
 /// 10,000 of them are 8.6 GiB, more than etcd takes: whole, it is as many as it bears.
 #[tokio::test(flavor = "multi_thread")]
 async fn case_11_maximal_objects_of_one_tenant_leave_room_for_others() {
-    let count = if is_full() { 1000 } else { 25 };
+    let count = if is_full() { 1000 } else { 12 };
     let world = World::new("abuse-small", Settings::default()).await;
     let big = world.beside("abuse-big");
     world.sim.add_key(jumpcloud_sim::DEFAULT_ORGANISATION, "the-key-of-the-big").expect("a key");
@@ -108,7 +108,7 @@ async fn case_11_maximal_objects_of_one_tenant_leave_room_for_others() {
     let flags = [&[("--watch-namespace", big.namespace.as_str())][..], &patient].concat();
     let _second = world.replica("b", &flags);
     served("third", "after a restart").await;
-    assert!(made == count as u64 || made > 25, "{made}");
+    assert!(made == count as u64 || made >= 100, "{made}");
 }
 
 /// 50 edits a second of one list, each with another value: what is sent is bounded by time, not by edits, and the last

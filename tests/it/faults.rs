@@ -3,3 +3,4 @@
 //! Every run here is bounded under `make test` and whole under `make test-faults`.
 
 mod thousand;
+mod untold;

@@ -16,6 +16,7 @@ mod pair;
 mod server;
 mod thousand;
 mod unheard;
+mod untold;
 mod watches;
 mod workload;
 mod writes;

@@ -173,11 +173,8 @@ fn controllers(
         [] => vec![None],
         some => some.iter().cloned().map(Some).collect(),
     };
-    let selected = watcher::Config {
-        label_selector: args.watch_selector.clone(),
-        page_size: Some(PAGE),
-        ..watched()
-    };
+    let selected =
+        watcher::Config { label_selector: args.watch_selector.clone(), page_size: Some(PAGE), ..watched() };
     let all = watched();
     let connections: Vec<_> = scopes
         .iter()

@@ -3,6 +3,7 @@
 use jumpcloud_sim::{Route, Settings};
 use serde_json::json;
 
+use crate::harness::invariants::Rule;
 use crate::harness::manifests::{batch, plain_users};
 use crate::harness::operator::{Operator, QUICK};
 use crate::harness::plane::kubectl;
@@ -45,6 +46,10 @@ async fn case_14_two_clusters_make_each_user_once() {
     settings.jobs.service_time_ms = 300;
     let one = World::new("abuse-cluster-one", settings).await;
     let two = one.beside("abuse-cluster-two");
+    one.may_break(
+        Rule::Once,
+        "two clusters that send the same users at the same moment cannot know of each other",
+    );
     crate::harness::operator::grant(&two.namespace);
     let _first = one.operator(QUICK);
     let _second = Operator::start(&two.namespace, "b", two.sim.url(), QUICK);

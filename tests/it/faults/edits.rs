@@ -54,6 +54,7 @@ async fn objects_that_change_while_a_request_is_held() {
         made.push(Cell::new(kind, held, edit, number as u64 + 1).await);
     }
     let world = World::bare("edits", Settings::default()).await;
+    made.iter().for_each(|cell| world.leads_to(&cell.sim));
     crate::harness::plane::apply(
         &crate::harness::manifests::secret(&world.namespace, jumpcloud_sim::DEFAULT_KEY).to_string(),
     );

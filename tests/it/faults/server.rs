@@ -63,6 +63,7 @@ fn started(proxy: &Proxy, namespace: &str, name: &str, more: &[(&str, &str)], si
 /// Cells whose faults are about their own objects: one operator for all of them.
 async fn of_objects(cells: Vec<Arc<Cell>>) -> Observed {
     let world = World::bare("server-objects", Settings::default()).await;
+    cells.iter().for_each(|cell| world.leads_to(&cell.sim));
     let proxy = Proxy::start(&account(&world.namespace), vec![]).expect("the proxy starts");
     let urls: Vec<&str> = cells.iter().map(|cell| cell.sim.url()).collect();
     let operator = started(&proxy, &world.namespace, "a", &[("--leader-elect", "false")], &urls);
@@ -79,6 +80,7 @@ async fn of_objects(cells: Vec<Arc<Cell>>) -> Observed {
 
 /// A cell whose fault is about an operator: one of its own, which sees its own objects only.
 async fn of_operators(cell: Arc<Cell>, world: &World) -> ((Ask, Fault), Result<Outcome, String>) {
+    world.leads_to(&cell.sim);
     let proxy = Proxy::start(&account(&world.namespace), vec![]).expect("the proxy starts");
     cell.break_things(&proxy);
     let selector = format!("cell={}", cell.name);
@@ -128,6 +130,7 @@ async fn live(cells: Vec<(Ask, Fault)>) -> Observed {
             return Observed::new();
         }
         let world = World::bare("server-operators", Settings::default()).await;
+        cells.iter().for_each(|cell| world.leads_to(&cell.sim));
         let runs = cells.into_iter().map(|cell| of_operators(cell, &world));
         futures::stream::iter(runs).buffer_unordered(SIDE_BY_SIDE.1).collect().await
     };

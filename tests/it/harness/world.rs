@@ -81,6 +81,11 @@ impl World {
         self.site.hold();
     }
 
+    /// Says that connections of this world lead to that simulator instead of its own, by its address.
+    pub fn leads_to(&self, sim: &Arc<Sim>) {
+        self.site.add_sim(Arc::clone(sim));
+    }
+
     /// Excuses this test from one rule, which it breaks on purpose.
     pub fn may_break(&self, rule: Rule, why: &'static str) {
         self.site.may_break(rule, why);

@@ -23,7 +23,7 @@ pub struct Evidence {
     /// Every value that a Secret ever had, as it is and encoded.
     pub secrets: BTreeSet<String>,
     /// Everything that the operators said, by place: logs, metrics.
-    pub said: Vec<(String, String)>,
+    pub said: Arc<Vec<(String, String)>>,
     /// What the operators were told.
     pub flags: Flags,
     /// How often an operator was started.

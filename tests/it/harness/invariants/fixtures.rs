@@ -202,7 +202,7 @@ impl Run {
             users: self.users,
             events: self.events.into_iter().map(Arc::new).collect(),
             secrets: self.secrets,
-            said: self.said,
+            said: self.said.into(),
             flags: Flags { quarantine: Duration::from_secs(10), poll_min: Duration::from_secs(1) },
             starts: 1,
         }

@@ -71,11 +71,28 @@ const RULES: [(Rule, Check); 10] = [
     (Rule::Table, table::check),
 ];
 
-/// Everything that is wrong, each with its rule.
-pub fn check(evidence: &Evidence) -> Vec<(Rule, String)> {
+impl Rule {
+    /// Whether it is about the whole of a test; the others hold what one JumpCloud was asked against its objects.
+    fn is_of_the_whole(self) -> bool {
+        matches!(self, Self::Secrecy | Self::Table)
+    }
+}
+
+/// What is wrong with the whole of a test.
+pub fn check_whole(evidence: &Evidence) -> Vec<(Rule, String)> {
+    of(evidence, Rule::is_of_the_whole)
+}
+
+/// What is wrong between one JumpCloud and the objects whose connections lead there.
+pub fn check_part(evidence: &Evidence) -> Vec<(Rule, String)> {
+    of(evidence, |rule| !rule.is_of_the_whole())
+}
+
+/// Everything that is wrong by these rules, each with its rule.
+fn of(evidence: &Evidence, wanted: impl Fn(Rule) -> bool) -> Vec<(Rule, String)> {
     // Without an operator whatever is asked of JumpCloud is a person's doing.
     let of_operator = |rule: Rule| evidence.starts > 0 || ![Rule::Removed, Rule::Frugal].contains(&rule);
-    let rules = RULES.iter().filter(|(rule, _)| of_operator(*rule));
+    let rules = RULES.iter().filter(|(rule, _)| wanted(*rule) && of_operator(*rule));
     let found = rules.flat_map(|(rule, check)| check(evidence).into_iter().map(|text| (*rule, text)));
     found.collect()
 }

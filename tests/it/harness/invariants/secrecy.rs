@@ -37,7 +37,7 @@ pub fn check(evidence: &Evidence) -> Vec<String> {
     for event in &evidence.events {
         look("an event", &event.to_string());
     }
-    for (place, text) in &evidence.said {
+    for (place, text) in &*evidence.said {
         look(place, text);
     }
     found.into_iter().collect()

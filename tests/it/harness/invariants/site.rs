@@ -14,7 +14,7 @@ use super::evidence::{Evidence, Flags};
 use super::quiet::{self, Sight};
 use super::recorder::recorder;
 use super::version::History;
-use super::{Rule, check};
+use super::{Rule, check_part, check_whole};
 
 /// So many violations tell enough.
 const SHOWN: usize = 20;
@@ -29,6 +29,7 @@ pub struct Site {
 #[derive(Default)]
 struct Known {
     namespaces: Vec<String>,
+    others: Vec<Arc<Sim>>,
     logs: BTreeSet<PathBuf>,
     metrics: Vec<String>,
     flags: Option<Flags>,
@@ -51,6 +52,11 @@ impl Site {
         recorder().record(namespace);
         self.known().namespaces.push(namespace.to_owned());
         lock(sites()).insert(namespace.to_owned(), Arc::downgrade(self));
+    }
+
+    /// Another simulator, which connections of the test lead to by its address.
+    pub fn add_sim(&self, sim: Arc<Sim>) {
+        self.known().others.push(sim);
     }
 
     /// Excuses this test from one rule.
@@ -81,9 +87,10 @@ impl Site {
             return None;
         }
         let namespaces = self.known().namespaces.clone();
+        let others = self.known().others.clone();
         quiet::unrest(|| Sight {
             history: recorder().catch_up(&namespaces).history,
-            last_call: self.sim.last_request(),
+            last_call: others.iter().chain([&self.sim]).filter_map(|sim| sim.last_request()).max(),
             last_write: quiet::last_write(&namespaces),
         })
     }
@@ -105,18 +112,34 @@ impl Site {
             (log.display().to_string(), String::from_utf8_lossy(&text).into_owned())
         });
         let metrics = known.metrics.iter().map(|text| ("metrics".to_owned(), text.clone()));
-        let evidence = Evidence {
+        let whole = Evidence {
             history: kept.history,
             ledger: self.sim.ledger(),
             users: self.sim.users(),
             events: kept.events,
             secrets: kept.secrets,
-            said: logs.chain(metrics).collect(),
+            said: Arc::new(logs.chain(metrics).collect()),
             flags: known.flags.unwrap_or_default(),
             starts: known.starts,
         };
+        let mut found = check_whole(&whole);
+        if known.others.is_empty() {
+            found.extend(check_part(&whole));
+        }
+        for sim in &known.others {
+            found.extend(check_part(&Evidence {
+                history: whole.history.at(sim.url()),
+                ledger: sim.ledger(),
+                users: sim.users(),
+                events: Vec::new(),
+                secrets: BTreeSet::new(),
+                said: Arc::clone(&whole.said),
+                flags: whole.flags,
+                starts: whole.starts,
+            }));
+        }
         let unrest = known.unrest.iter().map(|text| (Rule::Quiet, text.clone()));
-        let found = check(&evidence).into_iter().chain(unrest);
+        let found = found.into_iter().chain(unrest);
         let found = found.filter(|(rule, _)| !known.excused.contains_key(rule));
         let mut found: Vec<_> = found.map(|(rule, text)| format!("{rule:?}: {text}")).collect();
         let all = found.len();

@@ -198,6 +198,28 @@ impl History {
         self.uids().into_iter().filter_map(|uid| self.of(uid).next_back())
     }
 
+    /// What belongs to the JumpCloud of that address: its connections, and what uses them.
+    pub fn at(&self, url: &str) -> Self {
+        let leads_there =
+            |version: &&Arc<Version>| version.kind == Kind::Connection && version.spec["apiURL"] == url;
+        let there: BTreeSet<(&str, &str)> = self
+            .versions
+            .iter()
+            .filter(leads_there)
+            .map(|version| (version.namespace.as_str(), version.name.as_str()))
+            .collect();
+        let belongs = |version: &&Arc<Version>| {
+            let connection = match version.kind {
+                Kind::Connection => &version.name,
+                Kind::Batch | Kind::Schedule => {
+                    version.spec["connectionRef"]["name"].as_str().unwrap_or("default")
+                }
+            };
+            there.contains(&(version.namespace.as_str(), connection))
+        };
+        Self { versions: self.versions.iter().filter(belongs).cloned().collect() }
+    }
+
     /// The objects that are there at the end.
     pub fn live(&self) -> impl Iterator<Item = &Version> {
         self.last().filter(|version| !version.gone)

@@ -93,7 +93,13 @@ impl World {
         let unanswered = |uid: u32| self.unanswered(uid, event.user, event.change) > 0;
         let others = self.api.versions.iter().filter_map(|kept| kept.object.as_deref());
         let others: BTreeSet<u32> = others.map(|object| object.uid).filter(|other| *other != uid).collect();
-        self.profile.objects > 1 && unanswered(uid) && others.into_iter().any(unanswered)
+        let is_gone = |uid: u32| !self.objects().any(|object| object.uid == uid);
+        // What an object leaves behind that is gone is nobody's, and as good as ours.
+        let left_behind = self.jumpcloud.events.iter().any(|other| {
+            let of_gone = matches!(&other.author, Author::Post(_, by) if *by != uid && is_gone(*by));
+            other.user == event.user && other.change == event.change && of_gone
+        });
+        self.profile.objects > 1 && unanswered(uid) && (left_behind || others.into_iter().any(unanswered))
     }
 
     /// Until when requests may be forgotten, because the status got lost then.

@@ -28,18 +28,28 @@ pub fn check(world: &World) -> Vec<String> {
         // that the user has had in between.
         let had_event =
             |object: &Object| object.said(user).is_some_and(|line| line.result == result::SCHEDULED);
+        // So does a row that names the user in another way.
+        let named = |object: &Object| {
+            let users = &object.spec.manifest.users;
+            users.iter().find(|(number, _)| *number == user).map(|(_, by)| *by)
+        };
         let anew = |from: Ms, to: Ms| {
-            world.api.versions.iter().filter(|kept| (from..=to).contains(&kept.at)).any(|kept| {
-                kept.object.as_deref().is_some_and(|object| {
-                    object.uid == uid
-                        && (object.spec.manifest.change != change
-                            || object.spec.manifest.paused
-                            || kept.loss
-                            || !object.spec.manifest.names(user)
-                            || object.retry_failed.is_some()
-                            || had_event(object))
+            let kept = || world.api.versions.iter().filter(|kept| (from..=to).contains(&kept.at));
+            let objects =
+                || kept().filter_map(|kept| kept.object.as_deref()).filter(|object| object.uid == uid);
+            let names: Vec<_> = objects().map(named).collect();
+            names.windows(2).any(|two| two[0] != two[1])
+                || kept().any(|kept| {
+                    kept.object.as_deref().is_some_and(|object| {
+                        object.uid == uid
+                            && (object.spec.manifest.change != change
+                                || object.spec.manifest.paused
+                                || kept.loss
+                                || !object.spec.manifest.names(user)
+                                || object.retry_failed.is_some()
+                                || had_event(object))
+                    })
                 })
-            })
         };
         for three in sent.windows(3) {
             if !anew(three[0], three[2]) {

@@ -13,6 +13,8 @@ JUMPCLOUD_OPERATOR_CACHE ?= $(XDG_CACHE_HOME)/jumpcloud-operator
 export JUMPCLOUD_OPERATOR_CACHE
 
 CARGO ?= cargo
+# Integration tests mostly wait: more of them than cores.
+export RUST_TEST_THREADS ?= 6
 # Where `build` puts executables. They are run from there: `cargo run --package` would build the dependencies
 # again, with the features that this one package asks for.
 BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -42,7 +44,8 @@ test: build controlplane ## Run every test but the long fault runs
 .PHONY: test-faults
 test-faults: build controlplane ## Run the long fault runs as well (under 60 minutes)
 	FAULT_RUNS=full $(CARGO) test --locked $(QUICK) --test histories
-	FAULT_RUNS=full $(CARGO) test --locked --test it -- faults::
+	FAULT_RUNS=full $(CARGO) test --locked --test fuzz
+	FAULT_RUNS=full $(CARGO) test --locked --test it -- faults:: abuse::
 	WEATHER=25 $(CARGO) test --locked --test it -- --test-threads 8 --skip faults::
 
 .PHONY: controlplane

@@ -127,5 +127,8 @@ async fn ended(held: Held) {
     .await;
     assert_eq!(events_of(&calendar.sim), [], "{name}: events are left in JumpCloud");
     calendar.sim.quiet_for(Duration::from_secs(2), PATIENCE).await.expect("it is quiet");
-    assert_eq!(posts(), before, "{name}: sent after the end");
+    // A request whose record was there before the deletion may still go out once, in time: the process that holds
+    // it has not heard of the deletion.
+    let most = if held == Held::Intended { [1, 0] } else { before };
+    assert!(posts() <= most, "{name}: sent after the end: {:?}, {most:?} at most", posts());
 }

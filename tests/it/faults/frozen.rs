@@ -20,6 +20,7 @@ use super::crashes::{SIDE_BY_SIDE, differences, free_lease, is_request, on_a_thr
 use super::effect::{Boundary, Effect, Effects, Kind, Mark, Moment, Stopped};
 use super::workload::{LEAVERS, LIMIT, Stage, Workload, flags};
 use crate::harness::extent::{is_full, part_of};
+use crate::harness::invariants::Rule;
 use crate::harness::operator::{Operator, but};
 use crate::harness::world::World;
 
@@ -83,6 +84,10 @@ impl Pair {
         let stage = Stage::new(&name, workload).await;
         let proxies = [stage.calendar.proxy(Vec::new()), stage.calendar.proxy(Vec::new())];
         let thaw = at.as_ref().map_or(Thaw::AtTheEnd, |(_, thaw)| *thaw);
+        if thaw == Thaw::WithItsRequest {
+            let why = "JumpCloud begins the request when quarantine, looks and a second one are over";
+            stage.calendar.may_break(Rule::Once, why);
+        }
         let first = stage.calendar.replica_behind(&proxies[0], "a", &thaw.flags());
         stage.prepare().await;
         let second = Some(stage.calendar.replica_behind(&proxies[1], "b", &thaw.flags()));

@@ -80,7 +80,6 @@ async fn of_objects(cells: Vec<Arc<Cell>>) -> Observed {
 
 /// A cell whose fault is about an operator: one of its own, which sees its own objects only.
 async fn of_operators(cell: Arc<Cell>, world: &World) -> ((Ask, Fault), Result<Outcome, String>) {
-    world.leads_to(&cell.sim);
     let proxy = Proxy::start(&account(&world.namespace), vec![]).expect("the proxy starts");
     cell.break_things(&proxy);
     let selector = format!("cell={}", cell.name);
@@ -92,6 +91,7 @@ async fn of_operators(cell: Arc<Cell>, world: &World) -> ((Ask, Fault), Result<O
 /// A cell whose fault is about the lease.
 async fn of_leases(cell: Arc<Cell>) -> ((Ask, Fault), Result<Outcome, String>) {
     let world = World::bare(&format!("server-{}", cell.name), Settings::default()).await;
+    world.leads_to(&cell.sim);
     let proxy = Proxy::start(&account(&world.namespace), vec![]).expect("the proxy starts");
     cell.break_things(&proxy);
     let operator = started(&proxy, &world.namespace, "a", &[], &[cell.sim.url()]);

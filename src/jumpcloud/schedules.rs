@@ -165,7 +165,7 @@ impl JumpCloud {
     pub async fn delete_schedule(&self, id: &str) -> Result<Deletion, Error> {
         let url = self.at(Version::V2, &["bulk", "userstates", id])?;
         let mut call = Call::new("DELETE /bulk/userstates/{id}", Effect::Set, Method::DELETE, url);
-        call.expect = Expect::Anything;
+        call.expect = Expect::NoPage;
         match self.call(&call).await {
             Ok(_) => Ok(Deletion::Deleted),
             Err(error) if error.is_not_found() => Ok(Deletion::AlreadyGone),
@@ -238,7 +238,7 @@ impl JumpCloud {
         let route = "POST /systemusers/{id}/state/activate";
         let mut call = Call::new(route, Effect::Set, Method::POST, url).json(mail.body().to_string());
         // The answer is documented as empty.
-        call.expect = Expect::Anything;
+        call.expect = Expect::NoPage;
         self.call(&call).await.map(|_| ())
     }
 

@@ -76,8 +76,8 @@ pub(crate) enum OrgHeader {
 pub(crate) enum Expect {
     /// A JSON document.
     Json,
-    /// Anything; it is not looked at.
-    Anything,
+    /// Anything but a web page, which says that something else than the API has answered: nothing may have been done.
+    NoPage,
 }
 
 /// What the transport needs to know, apart from the requests.
@@ -215,7 +215,10 @@ impl Transport {
         let body =
             timeout_at(deadline, self.body(response, MAX_BODY)).await.map_err(|_| Error::Timeout)??;
         match call.expect {
-            Expect::Anything => Ok(Value::Null),
+            Expect::NoPage if is_page(&body) => {
+                Err(Error::Decode { status: status.as_u16(), detail: "a web page".to_owned() })
+            }
+            Expect::NoPage => Ok(Value::Null),
             Expect::Json => json(status, &body),
         }
     }
@@ -336,6 +339,11 @@ fn describe(error: reqwest::Error, secrets: &Secrets) -> String {
         cause = inner.source();
     }
     message::clean(&secrets.redact(&text))
+}
+
+/// Whether a body is a web page, of a proxy or a login.
+fn is_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<")
 }
 
 /// The document in a 2xx answer.

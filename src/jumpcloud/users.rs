@@ -251,7 +251,7 @@ impl JumpCloud {
         let url = self.at(Version::V1, &["systemusers", id])?;
         let mut call = Call::new("DELETE /systemusers/{id}", Effect::Set, Method::DELETE, url);
         // The answer is the user as it was, or nothing: neither is needed.
-        call.expect = Expect::Anything;
+        call.expect = Expect::NoPage;
         match self.call(&call).await {
             Ok(_) => Ok(Deletion::Deleted),
             Err(error) if error.is_not_found() => Ok(Deletion::AlreadyGone),

@@ -116,6 +116,18 @@ async fn deletion_is_of_an_id_and_can_be_repeated() {
 }
 
 #[tokio::test]
+async fn a_web_page_is_no_deletion() {
+    let (rig, ids) = rig(1, ScheduleSettings::default()).await;
+    let job = made(&rig, &ids, "SUSPENDED", MONDAY).remove(0);
+    // A proxy that answers 200 by itself.
+    rig.sim.set_faults(vec![FaultRule::new(Act::Refuses, Reply::Html).times(1)]);
+    let error = rig.client.delete_schedule(&job).await.unwrap_err();
+    assert!(!error.is_not_found() && !error.is_not_sent(), "{error:?}");
+    assert_eq!(rig.sim.schedules().len(), 1);
+    assert_eq!(rig.client.delete_schedule(&job).await.unwrap(), Deletion::Deleted);
+}
+
+#[tokio::test]
 async fn reads_are_repeated_and_unreadable_answers_are_not() {
     let (rig, ids) = rig(1, ScheduleSettings::default()).await;
     made(&rig, &ids, "SUSPENDED", MONDAY);

@@ -70,10 +70,10 @@ const TABLE: &[Line] = &[
     Line(Fault::StatusActed(504), 1,      [ADOPTED, ADOPTED, ADOPTED, IN_PLACE, IN_PLACE, IN_PLACE, IN_PLACE, IN_PLACE, LATER, LATER, LATER, IN_PLACE, IN_PLACE],
         "the same"),
     Line(Fault::Truncated, 1,             [ADOPTED, ADOPTED, ADOPTED, IN_PLACE, IN_PLACE, IN_PLACE, IN_PLACE, IN_PLACE, LATER, TAKEN, TAKEN, IN_PLACE, IN_PLACE],
-        "an unreadable 2xx is Unknown (5); of activations and deletions nothing but the status is read"),
+        "an unreadable 2xx is Unknown (5); of activations and deletions the status is read, and that it is no web page"),
     Line(Fault::ContentType, 1,           [TAKEN, TAKEN, TAKEN, TAKEN, TAKEN, TAKEN, TAKEN, TAKEN, TAKEN, TAKEN, TAKEN, TAKEN, TAKEN],
         "what can be read is read, whatever it is called"),
-    Line(Fault::Html, 1,                  [ADOPTED, ADOPTED, ADOPTED, LATER, LATER, LATER, LATER, LATER, LATER, TAKEN, TAKEN, LATER, LATER],
+    Line(Fault::Html, 1,                  [ADOPTED, ADOPTED, ADOPTED, LATER, LATER, LATER, LATER, LATER, LATER, LATER, LATER, LATER, LATER],
         "an unreadable 2xx is Unknown (5); a read of it comes out the same at once, so it is made later"),
     Line(Fault::Redirect, 1,              [CHECKED, CHECKED, CHECKED, CHECKED, CHECKED, CHECKED, CHECKED, CHECKED, CHECKED, CHECKED, CHECKED, LATER, LATER],
         "the login page answered and not the API: Refused, and the connection is in doubt"),
@@ -105,7 +105,7 @@ const TABLE: &[Line] = &[
         "at most two sends of a user with an unknown outcome; then a person decides (8)"),
     Line(Fault::StatusActed(502), 3,      [ADOPTED, ADOPTED, ADOPTED, IN_PLACE, IN_PLACE, IN_PLACE, IN_PLACE, IN_PLACE, LATER, LATER, LATER, IN_PLACE, IN_PLACE],
         "found after the first (7)"),
-    Line(Fault::Html, 3,                  [ADOPTED, ADOPTED, ADOPTED, LATER, LATER, LATER, LATER, LATER, LATER, TAKEN, TAKEN, LATER, LATER],
+    Line(Fault::Html, 3,                  [ADOPTED, ADOPTED, ADOPTED, LATER, LATER, LATER, LATER, LATER, LATER, LATER, LATER, LATER, LATER],
         "the same"),
 ];
 

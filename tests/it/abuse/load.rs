@@ -102,8 +102,9 @@ async fn case_11_maximal_objects_of_one_tenant_leave_room_for_others() {
         assert!(peak < bound, "{when}: {peak} bytes with {made} objects, {before} before");
     };
     served("second", "while they come").await;
-    // In order, so that the next one need not wait for the lease.
+    // In order, so that the next one need not wait for the lease: a second signal would end it at once.
     first.signal(Signal::Term);
+    assert!(first.ended(PATIENCE).is_some(), "it does not end");
     drop(first);
     let flags = [&[("--watch-namespace", big.namespace.as_str())][..], &patient].concat();
     let _second = world.replica("b", &flags);

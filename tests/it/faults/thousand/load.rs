@@ -1,6 +1,7 @@
 //! What people declare in one run, and waiting until all of it has settled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -225,11 +226,58 @@ impl<'a> Load<'a> {
             if left.is_empty() { Ok(()) } else { Err(format!("{left:#?}")) }
         })
         .await;
-        assert_eq!(calendar.sim.schedules(), Vec::<Value>::new(), "what was deleted is still scheduled");
+        let left = calendar.sim.schedules();
+        assert!(left.is_empty(), "what was deleted is still scheduled:\n{}", story(calendar, &left));
         for user in calendar.sim.users() {
             calendar.sim.delete_user(user["_id"].as_str().expect("an id"));
         }
     }
+}
+
+/// What is to be known of events that nobody has cancelled: who asked for them, and what their objects said.
+fn story(calendar: &Calendar, left: &[Value]) -> String {
+    let text = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    let jobs: BTreeSet<(String, String)> = left
+        .iter()
+        .map(|event| {
+            let user = text(event, "username");
+            (text(event, "scheduledJobId"), user.split('u').next().unwrap_or_default().to_owned())
+        })
+        .collect();
+    let mut told = String::new();
+    for (job, object) in jobs {
+        let _ = writeln!(told, "{job} of {object}:");
+        for entry in calendar.sim.ledger() {
+            let Some(request) = entry
+                .request()
+                .filter(|request| request.job_id.as_ref() == Some(&job) || request.path.contains(&job))
+            else {
+                continue;
+            };
+            let (method, path, fault, status) =
+                (&request.method, &request.path, &request.fault, request.status);
+            let _ = writeln!(told, "  {} {method} {path}: {fault:?}, {status:?}", entry.time);
+        }
+        for version in calendar.history().versions.iter().filter(|version| version.name == object) {
+            let events = version.list("events").iter();
+            let of_job = events
+                .filter(|event| event["scheduledJobID"] == job.as_str())
+                .map(|event| (event["origin"].to_string(), event["superseded"].to_string()));
+            let of_job: BTreeSet<_> = of_job.collect();
+            let records: Vec<_> = version.records().map(|r| (&r.nonce, r.phase, r.events.len())).collect();
+            let finalizers = version.metadata["finalizers"].to_string();
+            let _ = writeln!(
+                told,
+                "  {} {}: {} gone {} finalizers {finalizers} events {} of the job {of_job:?} records {records:?}",
+                version.seen,
+                version.revision,
+                version.reason(),
+                version.gone,
+                version.list("events").len()
+            );
+        }
+    }
+    told
 }
 
 /// Why an object has come to an end; `None` while it goes on.

@@ -42,7 +42,7 @@ test: build controlplane ## Run every test but the long fault runs
 	$(CARGO) test --locked --workspace
 
 .PHONY: test-faults
-test-faults: build controlplane ## Run the long fault runs as well (under 60 minutes)
+test-faults: build controlplane ## Run the long fault runs as well
 	FAULT_RUNS=full $(CARGO) test --locked $(QUICK) --test histories
 	FAULT_RUNS=full $(CARGO) test --locked --test fuzz
 	FAULT_RUNS=full $(CARGO) test --locked --test it -- faults:: abuse::

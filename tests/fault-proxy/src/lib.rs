@@ -33,7 +33,6 @@ mod status;
 mod target;
 mod watch;
 mod weather;
-mod wire;
 
 pub use error::{Error, Result};
 pub use fault::{EventFault, Fault};

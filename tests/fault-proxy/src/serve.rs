@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
+use faults::{ResetFlag, Wire};
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -25,7 +26,6 @@ use crate::rule::{FaultRule, Held};
 use crate::status;
 use crate::target::{Target, Verb};
 use crate::watch::{self, Order};
-use crate::wire::{ResetFlag, Wire};
 
 /// No body above this is read; kube-apiserver takes 3 MB.
 const READ_LIMIT: usize = 16 * 1024 * 1024;

@@ -1,19 +1,11 @@
-//! Random faults over everything.
+//! Random faults over everything; what they promise is said in [`faults::Dice`]. A kind is a verb of a resource, requests and
+//! events of watches apart.
 //!
-//! One die is cast for a request or an event, and a second one chooses among the kinds, so that "a quarter goes wrong, at
-//! most ten in a row" is what it says; rules that fire by chance each by themselves add up to nothing so plain.
-//!
-//! # Guarantees
-//! - The n-th request, or event, of a verb and resource has the same dice in every run with the same seed,
-//!   whatever else is asked meanwhile.
-//! - No verb and resource has more faults in a row than `max_in_a_row`.
-//! - Rules come first: what one of them strikes is not asked here, and [`crate::Proxy::set_rules`] does not end it.
+//! Rules come first: what one of them strikes is not asked here, and [`crate::Proxy::set_rules`] does not end it.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use faults::Dice;
 
 use crate::book::About;
 use crate::fault::Fault;
@@ -34,35 +26,25 @@ pub struct Weather {
     pub kinds: Vec<(u32, FaultRule)>,
 }
 
-/// The weather in force, with its counts.
+/// The weather in force.
 #[derive(Debug)]
 pub(crate) struct Falling {
     weather: Weather,
-    counts: HashMap<u64, Counts>,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    seen: u64,
-    in_a_row: u32,
+    dice: Dice,
 }
 
 impl Falling {
     pub(crate) fn new(weather: Weather) -> Self {
-        Self { weather, counts: HashMap::new() }
+        Self { dice: Dice::new(weather.seed, weather.max_in_a_row), weather }
     }
 
     pub(crate) fn choose(&mut self, about: About, target: &Target, body: &[u8]) -> Option<FaultRule> {
-        let Self { weather, counts } = self;
-        let kind = kind(about, target);
-        let counts = counts.entry(kind).or_default();
-        counts.seen += 1;
-        let mut dice = dice(weather.seed, kind, counts.seen);
-        let strikes = dice.random::<f64>() < weather.probability(target, body)
-            && counts.in_a_row < weather.max_in_a_row;
-        let fault = if strikes { weather.draw(&mut dice, about, target, body) } else { None };
-        counts.in_a_row = if fault.is_some() { counts.in_a_row + 1 } else { 0 };
-        fault
+        let Self { weather, dice } = self;
+        let fits = |rule: &FaultRule| about_of(&rule.fault) == about && rule.which.is_about(target, body);
+        let fitting =
+            weather.kinds.iter().filter(|(_, rule)| fits(rule)).map(|(weight, rule)| (*weight, rule));
+        let fitting: Vec<_> = fitting.collect();
+        dice.cast(kind(about, target), weather.probability(target, body), &fitting).cloned()
     }
 }
 
@@ -70,24 +52,6 @@ impl Weather {
     fn probability(&self, target: &Target, body: &[u8]) -> f64 {
         let first = self.probabilities.iter().find(|(which, _)| which.is_about(target, body));
         first.map_or(0.0, |(_, probability)| *probability)
-    }
-
-    fn draw(&self, dice: &mut StdRng, about: About, target: &Target, body: &[u8]) -> Option<FaultRule> {
-        let fits = |rule: &FaultRule| about_of(&rule.fault) == about && rule.which.is_about(target, body);
-        let fitting = || self.kinds.iter().filter(|(_, rule)| fits(rule));
-        let total: u32 = fitting().map(|(weight, _)| weight).sum();
-        if total == 0 {
-            return None;
-        }
-        let mut left = dice.random_range(0..total);
-        let drawn = fitting().find(|(weight, _)| match left.checked_sub(*weight) {
-            Some(rest) => {
-                left = rest;
-                false
-            }
-            None => true,
-        });
-        drawn.map(|(_, rule)| rule.clone())
     }
 }
 
@@ -101,15 +65,6 @@ fn kind(about: About, target: &Target) -> u64 {
     let mut hasher = DefaultHasher::new();
     (about == About::Event, target.verb, &target.resource, &target.subresource).hash(&mut hasher);
     hasher.finish()
-}
-
-/// The dice of the n-th of a kind.
-fn dice(seed: u64, kind: u64, n: u64) -> StdRng {
-    let mut key = [0; 32];
-    for (part, word) in key.chunks_exact_mut(8).zip([seed, kind, n, 0]) {
-        part.copy_from_slice(&word.to_le_bytes());
-    }
-    StdRng::from_seed(key)
 }
 
 #[cfg(test)]

@@ -1,19 +1,8 @@
-//! Random faults over everything.
+//! Random faults over everything; what they promise is said in [`faults::Dice`]. A kind is a route.
 //!
-//! Rules that fire by chance each by themselves add up to nothing that can be said in one sentence. Here one die
-//! is cast for a request, and a second one chooses among the kinds, so that "a quarter goes wrong, at most ten in a
-//! row" is what it says.
-//!
-//! # Guarantees
-//! - The n-th request of a route has the same dice in every run with the same seed, whatever is asked of
-//!   other routes meanwhile.
-//! - No route has more faults in a row than `max_in_a_row`.
-//! - Fault rules come first: who is struck by one of them is not asked here, and [`crate::Sim::set_faults`] does not end it.
+//! Fault rules come first: who is struck by one of them is not asked here, and [`crate::Sim::set_faults`] does not end it.
 
-use std::collections::BTreeMap;
-
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use faults::Dice;
 
 use super::FaultRule;
 use crate::route::Route;
@@ -31,63 +20,24 @@ pub struct Weather {
     pub kinds: Vec<(u32, FaultRule)>,
 }
 
-/// The weather in force, with its counts.
+/// The weather in force.
 #[derive(Debug)]
 pub(crate) struct Falling {
     weather: Weather,
-    routes: BTreeMap<Route, Counts>,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    seen: u64,
-    in_a_row: u32,
+    dice: Dice,
 }
 
 impl Falling {
     pub(crate) fn new(weather: Weather) -> Self {
-        Self { weather, routes: BTreeMap::new() }
+        Self { dice: Dice::new(weather.seed, weather.max_in_a_row), weather }
     }
 
     pub(crate) fn choose(&mut self, route: Route, path: &str, body: &str) -> Option<FaultRule> {
-        let Self { weather, routes } = self;
-        let counts = routes.entry(route).or_default();
-        counts.seen += 1;
-        let mut dice = dice(weather.seed, route, counts.seen);
-        let strikes = dice.random::<f64>() < weather.probability && counts.in_a_row < weather.max_in_a_row;
-        let fault = if strikes { weather.draw(&mut dice, route, path, body) } else { None };
-        counts.in_a_row = if fault.is_some() { counts.in_a_row + 1 } else { 0 };
-        fault
+        let Self { weather, dice } = self;
+        let kinds = weather.kinds.iter().filter(|(_, rule)| rule.is_about(route, path, body));
+        let fitting: Vec<_> = kinds.map(|(weight, rule)| (*weight, rule)).collect();
+        dice.cast(route as u64, weather.probability, &fitting).cloned()
     }
-}
-
-impl Weather {
-    fn draw(&self, dice: &mut StdRng, route: Route, path: &str, body: &str) -> Option<FaultRule> {
-        let fitting = || self.kinds.iter().filter(|(_, rule)| rule.is_about(route, path, body));
-        let total: u32 = fitting().map(|(weight, _)| weight).sum();
-        if total == 0 {
-            return None;
-        }
-        let mut left = dice.random_range(0..total);
-        let drawn = fitting().find(|(weight, _)| match left.checked_sub(*weight) {
-            Some(rest) => {
-                left = rest;
-                false
-            }
-            None => true,
-        });
-        drawn.map(|(_, rule)| rule.clone())
-    }
-}
-
-/// The dice of the n-th request of a route.
-fn dice(seed: u64, route: Route, n: u64) -> StdRng {
-    let mut key = [0; 32];
-    let words = [seed, route as u64, n, 0];
-    for (part, word) in key.chunks_exact_mut(8).zip(words) {
-        part.copy_from_slice(&word.to_le_bytes());
-    }
-    StdRng::from_seed(key)
 }
 
 #[cfg(test)]

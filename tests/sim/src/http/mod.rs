@@ -5,4 +5,3 @@ pub(crate) mod call;
 pub(crate) mod refusal;
 pub(crate) mod reply;
 pub(crate) mod serve;
-mod wire;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use faults::{ResetFlag, Wire};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -15,7 +16,6 @@ use tokio::net::{TcpListener, TcpStream};
 use super::answer::ErrorStyle;
 use super::call::Call;
 use super::reply::{Body, Sent};
-use super::wire::{ResetFlag, Wire};
 use crate::clock;
 use crate::fault::{Act, FaultRule, Reply};
 use crate::fingerprint::key_fingerprint;

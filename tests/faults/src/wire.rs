@@ -11,23 +11,26 @@ use tokio::net::TcpStream;
 
 /// Asks for a reset when the connection is closed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ResetFlag(Arc<AtomicBool>);
+pub struct ResetFlag(Arc<AtomicBool>);
 
 impl ResetFlag {
-    pub(crate) fn raise(&self) {
+    /// From now on.
+    pub fn raise(&self) {
         self.0.store(true, Ordering::Release);
     }
 }
 
-/// The stream below TLS. Once its flag is raised it sends nothing more, no farewell of TLS either.
+/// A stream that resets instead of closing in order. Once its flag is raised it sends nothing more; below TLS no farewell
+/// either.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub struct Wire {
     stream: TcpStream,
     reset: ResetFlag,
 }
 
 impl Wire {
-    pub(crate) fn new(stream: TcpStream, reset: ResetFlag) -> Self {
+    /// A connection with its flag.
+    pub fn new(stream: TcpStream, reset: ResetFlag) -> Self {
         Self { stream, reset }
     }
 
@@ -39,7 +42,8 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.is_reset() {
-            // Without linger the kernel closes with a reset. A failure leaves an orderly close.
+            // Without linger the kernel closes with a reset. A failure leaves an orderly close, which is a lost
+            // reply, too.
             drop(self.stream.set_zero_linger());
         }
     }

@@ -34,13 +34,23 @@ impl Paging {
     /// A total that is known decides, so that a full last page costs no empty further one; an empty page
     /// ends a listing whose total is wrong.
     pub(crate) fn next(self, received: usize, total: Option<usize>) -> Option<Self> {
-        let skip = self.skip + received;
+        self.after(received, 0, total)
+    }
+
+    /// As [`Self::next`], but the next page begins with the last item of this one: when it does not, items have
+    /// come or gone in between, and `skip` led past some.
+    pub(crate) fn next_overlapping(self, received: usize, total: Option<usize>) -> Option<Self> {
+        self.after(received, 1, total)
+    }
+
+    fn after(self, received: usize, overlap: usize, total: Option<usize>) -> Option<Self> {
+        let end = self.skip + received;
         let pages_left = self.pages_left.checked_sub(1)?;
         let more = match total {
-            Some(total) => received > 0 && skip < total,
+            Some(total) => received > overlap && end < total,
             None => received >= PAGE,
         };
-        (more && pages_left > 0).then_some(Self { skip, pages_left })
+        (more && pages_left > 0).then(|| Self { skip: end - overlap, pages_left })
     }
 }
 
@@ -62,6 +72,26 @@ mod tests {
         ] {
             let next = first.next(received, total);
             assert_eq!(next.map(Paging::skip), next_skip, "{received} of {total:?}");
+        }
+    }
+
+    #[test]
+    fn overlapping_pages_share_an_item() {
+        let second = Paging { skip: 99, pages_left: 9 };
+        for (page, received, total, next_skip) in [
+            (Paging::new(10), 100, None, Some(99)),
+            (Paging::new(10), 99, None, None),
+            (Paging::new(10), 100, Some(100), None),
+            (Paging::new(10), 0, Some(100), None),
+            (second, 100, None, Some(198)),
+            (second, 1, None, None),
+            (second, 100, Some(200), Some(198)),
+            (second, 100, Some(199), None),
+            // The total is wrong, or what was to come has gone.
+            (second, 1, Some(200), None),
+        ] {
+            let next = page.next_overlapping(received, total);
+            assert_eq!(next.map(Paging::skip), next_skip, "{page:?}: {received} of {total:?}");
         }
     }
 

@@ -7,20 +7,21 @@
 //! - An event of an answer appears once, and only if it is about what was asked, whatever JumpCloud makes
 //!   of its filters.
 //!
-//! Assumptions: the listing has no order that is promised, so rows may move between its pages;
-//! [`Listing::end`] says when they were seen to. Events that were executed are in no listing.
+//! Assumptions: the listing has no order that is promised, and events come and go while it is read, so rows may
+//! move between its pages and past them; each page begins with the last row of the one before, and
+//! [`Listing::end`] says when it did not. Events that were executed are in no listing.
 
 mod delivery;
+mod found;
 mod request;
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use reqwest::Method;
-use serde_json::Value;
 use tokio::time::Instant;
 
 pub use delivery::ScheduleDelivery;
+use found::Found;
 pub use request::{ActivationMail, EventQuery, ScheduleRequest, StateChange};
 
 use crate::jumpcloud::client::JumpCloud;
@@ -31,7 +32,7 @@ use crate::jumpcloud::retry::Effect;
 use crate::jumpcloud::throttle::Permit;
 use crate::jumpcloud::transport::{Call, Expect, OrgHeader};
 use crate::jumpcloud::users::{Deletion, is_id};
-use crate::jumpcloud::wire::{Page, ScheduledEvent, read_each, schedule_date};
+use crate::jumpcloud::wire::{Page, ScheduledEvent, schedule_date};
 
 /// The most users in one question about next events, by the documents, and a careful size for a request that
 /// schedules, about which they are silent.
@@ -54,7 +55,7 @@ pub struct Listing {
 pub enum ListingEnd {
     /// It does, as far as can be told.
     Whole,
-    /// The pages were read to the end, but an event was on two of them: others may have been missed.
+    /// The pages were read to the end, but rows moved between them: others may have been missed.
     Moved,
     /// There are more pages than were to be read.
     Cut,
@@ -129,21 +130,18 @@ impl JumpCloud {
         for filter in date.iter().chain(&query.filters) {
             call = call.query("filter", filter);
         }
-        let mut found = Found::default();
-        let mut end = ListingEnd::Whole;
+        let mut found = Found::new(call.route);
         let mut paging = Paging::new(usize::MAX);
         for _ in 0..max_pages {
             let page = self.page(&call, paging).await?;
-            let next = paging.next(page.items.len(), page.total);
-            if found.absorb(events(call.route, page.items), |event| query.asks_for(event)) {
-                end = ListingEnd::Moved;
-            }
+            let next = paging.next_overlapping(page.items.len(), page.total);
+            found.absorb(page.items, |event| query.asks_for(event));
             match next {
                 Some(next) => paging = next,
-                None => return Ok(Listing { events: found.events, end }),
+                None => return Ok(found.listing()),
             }
         }
-        Ok(Listing { events: found.events, end: ListingEnd::Cut })
+        Ok(Listing { end: ListingEnd::Cut, ..found.listing() })
     }
 
     /// `DELETE /bulk/userstates/{id}`: cancels the events with this id, perhaps those of many users.
@@ -181,6 +179,8 @@ impl JumpCloud {
     /// that a route does not take. A 403 is therefore asked again once without it; an administrator of
     /// several organisations then gets 401, and the 403 is given back, which here says nothing of the key.
     ///
+    /// What it gives back is [`ListingEnd::Whole`] or [`ListingEnd::Moved`].
+    ///
     /// # Errors
     /// When a page cannot be read; see [`Error`].
     ///
@@ -191,28 +191,29 @@ impl JumpCloud {
     ///     let schedule = json!({"user_ids": [id], "state": "SUSPENDED", "start_date": date});
     ///     sim.add_schedule(DEFAULT_ORGANISATION, &schedule)?;
     /// }
-    /// let next = client.next_events(&[id]).await?;
+    /// let next = client.next_events(&[id]).await?.events;
     /// assert_eq!(next.len(), 1);
     /// assert_eq!(next[0].date, Some("2100-01-04T08:00:00Z".parse()?));
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn next_events(&self, users: &[String]) -> Result<Vec<ScheduledEvent>, Error> {
+    pub async fn next_events(&self, users: &[String]) -> Result<Listing, Error> {
         let mut seen = HashSet::new();
         let users: Vec<_> =
             users.iter().map(String::as_str).filter(|user| is_id(user) && seen.insert(*user)).collect();
         let url = self.at(Version::V2, &["bulk", "userstates", "eventlist", "next"])?;
         let mut call = Call::new("GET /bulk/userstates/eventlist/next", Effect::Read, Method::GET, url);
-        let mut found = Found::default();
+        let mut found = Found::new(call.route);
         for some in users.chunks(MAX_USERS) {
+            found.begin();
             let mut paging = Some(Paging::new(MAX_NEXT_PAGES));
             while let Some(current) = paging {
                 let page = self.next_page(&mut call, some, current).await?;
-                paging = current.next(page.items.len(), page.total);
-                found.absorb(events(call.route, page.items), |event| some.contains(&event.user_id.as_str()));
+                paging = current.next_overlapping(page.items.len(), page.total);
+                found.absorb(page.items, |event| some.contains(&event.user_id.as_str()));
             }
         }
-        Ok(found.events)
+        Ok(found.listing())
     }
 
     /// `POST /systemusers/{id}/state/activate`: activates a staged user at once, and decides about mail.
@@ -264,38 +265,5 @@ impl JumpCloud {
             Err(error) if error.is_credentials() => Err(refused),
             Err(error) => Err(error),
         }
-    }
-}
-
-fn events(route: &'static str, items: Vec<Value>) -> Vec<ScheduledEvent> {
-    read_each(route, items, |event| ScheduledEvent::read(&event))
-}
-
-/// Events in the order found, each once.
-#[derive(Default)]
-struct Found {
-    events: Vec<ScheduledEvent>,
-    /// Everything that was read, with the page that it was on first.
-    seen: HashMap<ScheduledEvent, usize>,
-    pages: usize,
-}
-
-impl Found {
-    /// Takes in the events of a page that were asked for; whether any event was on an earlier page.
-    fn absorb(&mut self, page: Vec<ScheduledEvent>, is_asked: impl Fn(&ScheduledEvent) -> bool) -> bool {
-        self.pages += 1;
-        let mut moved = false;
-        for event in page {
-            match self.seen.entry(event) {
-                Entry::Occupied(known) => moved |= *known.get() != self.pages,
-                Entry::Vacant(new) => {
-                    if is_asked(new.key()) {
-                        self.events.push(new.key().clone());
-                    }
-                    new.insert(self.pages);
-                }
-            }
-        }
-        moved
     }
 }

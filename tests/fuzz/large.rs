@@ -71,7 +71,7 @@ fn pages_without_end_end() {
     assert_eq!(rig.ask(ok(users.as_bytes()), rig.client.search_users(&query)).unwrap().len(), 1);
     let next = json!({"events_count": u64::MAX, "results": [{"scheduledJobId": "j", "systemUserId": "u1"}]});
     let next = rig.ask(ok(next.to_string().as_bytes()), rig.client.next_events(&["u1".to_owned()]));
-    assert_eq!(next.unwrap().len(), 1);
+    assert_eq!(next.unwrap().events.len(), 1);
     // As many rows as fit into one answer.
     let many = format!("[{}{{}}]", "{},".repeat(2 * MEGABYTE));
     rig.ask(ok(many.as_bytes()), rig.client.job_results("j", 3)).unwrap();

@@ -66,8 +66,7 @@ pub(super) struct Row {
 
 #[derive(Serialize)]
 struct Listed<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end: Option<&'static str>,
+    end: &'static str,
     events: &'a [Row],
 }
 
@@ -110,7 +109,7 @@ async fn list(session: &Session, args: &SchedulesArgs) -> Result<Answer, Failure
         }
     }
     let (rows, end) = rows(session, &query, args.max_pages, |_| true).await?;
-    show(session, &rows, Some(word(end)))?;
+    show(session, &rows, word(end))?;
     note(&format!("{}; {}", count(rows.len(), "event"), explained(end, args.max_pages)));
     Ok(answer)
 }
@@ -119,9 +118,13 @@ async fn next(session: &Session, users: &[String]) -> Result<Answer, Failure> {
     let resolved = people::resolve(session, users).await?;
     let found = session.client.next_events(&resolved.ids).await;
     let found = found.map_err(|error| session.failed("the next events cannot be read", &error))?;
-    let rows = sorted(session, &found, &resolved.people);
-    show(session, &rows, None)?;
-    let busy: HashSet<&str> = found.iter().map(|event| event.user_id.as_str()).collect();
+    let rows = sorted(session, &found.events, &resolved.people);
+    show(session, &rows, word(found.end))?;
+    // Its pages are always read to the end.
+    if let Some(gap) = gap(found.end, u16::MAX) {
+        note(&gap);
+    }
+    let busy: HashSet<&str> = found.events.iter().map(|event| event.user_id.as_str()).collect();
     for id in resolved.ids.iter().filter(|id| !busy.contains(id.as_str())) {
         let name = resolved.people.username(id);
         note(&format!("nothing is scheduled for {}", name.as_deref().unwrap_or(id)));
@@ -172,7 +175,7 @@ fn sorted(session: &Session, events: &[ScheduledEvent], people: &People) -> Vec<
 }
 
 /// Prints events.
-fn show(session: &Session, rows: &[Row], end: Option<&'static str>) -> Result<(), Failure> {
+fn show(session: &Session, rows: &[Row], end: &'static str) -> Result<(), Failure> {
     match session.output {
         Format::Json => print_json(&Listed { end, events: rows }),
         Format::Table if rows.is_empty() => Ok(()),
@@ -253,7 +256,7 @@ mod tests {
 
     #[test]
     fn names_in_json_are_those_of_the_kinds() {
-        let printed = serde_json::to_value(Listed { end: Some("Cut"), events: &rows() }).unwrap();
+        let printed = serde_json::to_value(Listed { end: "Cut", events: &rows() }).unwrap();
         assert_eq!(printed["end"], "Cut");
         assert_eq!(
             printed["events"][1],

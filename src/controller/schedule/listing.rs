@@ -25,6 +25,10 @@ const FEW_PAGES: usize = 5;
 /// Most pages of a listing that is to tell of every event.
 const MANY_PAGES: usize = 50;
 
+/// How often a listing is read whose pages move: events of the same date are made and cancelled by many passes at a
+/// time.
+const LISTINGS: usize = 3;
+
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Around {
@@ -44,20 +48,12 @@ pub async fn around(client: &JumpCloud, wanted: &EventsWanted) -> Result<Around,
     let window = Window::of(wanted.time);
     let pages = if wanted.whole { MANY_PAGES } else { FEW_PAGES };
     let query = EventQuery { filters: window.filters(), ..EventQuery::default() };
-    let mut around = Around::default();
-    let mut listing = client.list_schedules(&query, pages).await?;
-    if listing.end == ListingEnd::Moved {
-        // What was missed on the way is there the next time, unless pages move again.
-        window.add(&listing, &mut around);
-        listing = client.list_schedules(&query, pages).await?;
-    }
-    if listing.end == ListingEnd::Whole {
-        // Only this listing: one before it may show what has gone meanwhile.
-        around = Around { whole: true, ..Around::default() };
-        window.add(&listing, &mut around);
+    let listing = window.read(client, &query, pages).await?;
+    let mut around = Around { whole: listing.end == ListingEnd::Whole, ..Around::default() };
+    window.add_events(&listing.events, &mut around);
+    if around.whole {
         return Ok(around);
     }
-    window.add(&listing, &mut around);
     let next = if wanted.whole { None } else { next_events(client, &wanted.users).await? };
     for user in &wanted.users {
         let next: Option<Vec<&ScheduledEvent>> =
@@ -73,11 +69,12 @@ pub async fn around(client: &JumpCloud, wanted: &EventsWanted) -> Result<Around,
     Ok(around)
 }
 
-/// The next events of users; `None` where JumpCloud does not let this key ask, which says nothing of the key:
-/// the route may not take the name of an organisation, and some keys are refused without one.
+/// The next events of users; `None` where they cannot be told: events came and went, or JumpCloud does not let this
+/// key ask, which says nothing of the key: the route may not take the name of an organisation, and some keys are
+/// refused without one.
 async fn next_events(client: &JumpCloud, users: &[String]) -> Result<Option<Vec<ScheduledEvent>>, Error> {
     match client.next_events(users).await {
-        Ok(next) => Ok(Some(next)),
+        Ok(next) => Ok((next.end == ListingEnd::Whole).then_some(next.events)),
         Err(error) if error.status() == Some(403) => Ok(None),
         Err(error) => Err(error),
     }
@@ -114,10 +111,6 @@ impl Window {
         })
     }
 
-    fn add(&self, listing: &Listing, around: &mut Around) {
-        self.add_events(&listing.events, around);
-    }
-
     fn add_events<'e>(&self, events: impl IntoIterator<Item = &'e ScheduledEvent>, around: &mut Around) {
         for event in events.into_iter().filter(|event| self.holds(event)) {
             let row = Listed {
@@ -132,16 +125,29 @@ impl Window {
         }
     }
 
+    /// Reads a listing, and again while its pages move. One that is whole is all that counts, since those before it
+    /// may show what has gone meanwhile; else everything that any of them showed is in the answer.
+    async fn read(&self, client: &JumpCloud, query: &EventQuery, pages: usize) -> Result<Listing, Error> {
+        let mut listing = client.list_schedules(query, pages).await?;
+        for _ in 1..LISTINGS {
+            if listing.end != ListingEnd::Moved {
+                break;
+            }
+            let mut next = client.list_schedules(query, pages).await?;
+            if next.end != ListingEnd::Whole {
+                next.events.append(&mut listing.events);
+            }
+            listing = next;
+        }
+        Ok(listing)
+    }
+
     /// Every event of one user around the instant; the user is covered if they could be read.
     async fn add_user(&self, client: &JumpCloud, user: &str, around: &mut Around) -> Result<(), Error> {
         let query =
             EventQuery { user: Some(user.to_owned()), filters: self.filters(), ..EventQuery::default() };
-        let mut listing = client.list_schedules(&query, FEW_PAGES).await?;
-        if listing.end == ListingEnd::Moved {
-            self.add(&listing, around);
-            listing = client.list_schedules(&query, FEW_PAGES).await?;
-        }
-        self.add(&listing, around);
+        let listing = self.read(client, &query, FEW_PAGES).await?;
+        self.add_events(&listing.events, around);
         if listing.end == ListingEnd::Whole {
             around.covered.insert(user.to_owned());
         }

@@ -6,11 +6,11 @@ use jumpcloud_operator::jumpcloud::schedules::{EventQuery, ListingEnd};
 use jumpcloud_operator::jumpcloud::users::Deletion;
 use jumpcloud_operator::jumpcloud::wire::EventState;
 use jumpcloud_sim::settings::{FilterEffect, JobIds, ScheduleSettings};
-use jumpcloud_sim::{Act, FaultRule, Reply, Route};
+use jumpcloud_sim::{Act, FaultRule, Hold, Reply, Route};
 use serde_json::json;
 
 use super::{MONDAY, TUESDAY, at, made, rig};
-use crate::rig::status_of;
+use crate::rig::{status_of, until};
 
 #[tokio::test]
 async fn a_listing_reads_as_many_pages_as_it_may() {
@@ -19,7 +19,9 @@ async fn a_listing_reads_as_many_pages_as_it_may() {
         (99, 1, ListingEnd::Whole),
         (100, 2, ListingEnd::Whole),
         (250, 3, ListingEnd::Whole),
-        (300, 3, ListingEnd::Cut),
+        // Pages share a row.
+        (297, 3, ListingEnd::Whole),
+        (298, 3, ListingEnd::Cut),
     ] {
         let (rig, ids) = rig(users, ScheduleSettings::default()).await;
         if users > 0 {
@@ -71,6 +73,51 @@ async fn events_that_move_between_pages_are_each_there_once_and_that_is_said() {
     rig.sim.update_settings(|settings| settings.schedules.filter = FilterEffect::Ignored);
     let listing = rig.client.list_schedules(&query, 5).await.unwrap();
     assert_eq!((listing.events.len(), listing.end), (0, ListingEnd::Moved));
+}
+
+/// Whoever cancels events of the same date takes rows from under `skip`.
+#[tokio::test]
+async fn events_that_go_while_a_listing_is_read_hide_no_others_in_silence() {
+    for (gone, end) in [(0, ListingEnd::Moved), (99, ListingEnd::Moved), (150, ListingEnd::Whole)] {
+        let (rig, ids) = rig(250, ScheduleSettings::default()).await;
+        let jobs: Vec<String> = ids
+            .iter()
+            .map(|id| made(&rig, std::slice::from_ref(id), "SUSPENDED", MONDAY).remove(0))
+            .collect();
+        let listing = async {
+            let held = rig.sim.hold(Hold::before(Route::ScheduleList).skip(1));
+            let query = EventQuery::default();
+            let read = rig.client.list_schedules(&query, 5);
+            let meanwhile = async {
+                until(async || held.is_reached().then_some(())).await;
+                rig.client.delete_schedule(&jobs[gone]).await.unwrap();
+                held.release();
+            };
+            tokio::join!(read, meanwhile).0.unwrap()
+        }
+        .await;
+        assert_eq!((listing.end, rig.count(Route::ScheduleList)), (end, 3), "without event {gone}");
+        let next = rig.client.list_schedules(&EventQuery::default(), 5).await.unwrap();
+        assert_eq!((next.events.len(), next.end), (249, ListingEnd::Whole));
+    }
+}
+
+#[tokio::test]
+async fn next_events_that_go_meanwhile_hide_no_others_in_silence() {
+    let (rig, ids) = rig(100, ScheduleSettings::default()).await;
+    let jobs = made(&rig, &ids[..1], "SUSPENDED", MONDAY);
+    made(&rig, &ids[1..], "SUSPENDED", MONDAY);
+    made(&rig, &ids, "ACTIVATED", TUESDAY);
+    let held = rig.sim.hold(Hold::before(Route::ScheduleNext).skip(1));
+    let read = rig.client.next_events(&ids);
+    let meanwhile = async {
+        until(async || held.is_reached().then_some(())).await;
+        rig.client.delete_schedule(&jobs[0]).await.unwrap();
+        held.release();
+    };
+    assert_eq!(tokio::join!(read, meanwhile).0.unwrap().end, ListingEnd::Moved);
+    let next = rig.client.next_events(&ids).await.unwrap();
+    assert_eq!((next.events.len(), next.end), (199, ListingEnd::Whole));
 }
 
 #[tokio::test]
@@ -135,7 +182,7 @@ async fn reads_are_repeated_and_unreadable_answers_are_not() {
         rig.sim.set_faults(vec![rule.clone().times(2)]);
         assert_eq!(rig.client.list_schedules(&EventQuery::default(), 1).await.unwrap().events.len(), 1);
         rig.sim.set_faults(vec![rule.times(2)]);
-        assert_eq!(rig.client.next_events(&ids).await.unwrap().len(), 1);
+        assert_eq!(rig.client.next_events(&ids).await.unwrap().events.len(), 1);
     }
     assert_eq!((rig.count(Route::ScheduleList), rig.count(Route::ScheduleNext)), (9, 9));
     for text in ["{}", "7", "null", r#"{"results":{}}"#] {

@@ -181,6 +181,6 @@ async fn dates_are_those_that_jumpcloud_keeps() {
         assert_eq!(events[0].date, Some(at(kept)), "{granularity:?} {date_form:?}");
         let query = EventQuery { date: Some(at(kept)), ..EventQuery::default() };
         assert_eq!(rig.client.list_schedules(&query, 5).await.unwrap().events, events);
-        assert_eq!(rig.client.next_events(&ids).await.unwrap(), events);
+        assert_eq!(rig.client.next_events(&ids).await.unwrap().events, events);
     }
 }

@@ -1,5 +1,5 @@
 use jumpcloud_sim::settings::FilterEffect;
-use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, FaultRule, Route, Settings, Sim};
+use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, FaultRule, Held, Hold, Route, Settings, Sim};
 use serde_json::json;
 
 use super::*;
@@ -39,18 +39,16 @@ impl Place {
     }
 
     /// Events of others, a long time ahead of those that are wanted.
-    fn crowd(&self, count: usize) {
-        self.crowd_of("crowd", count);
+    fn crowd(&self, count: usize) -> Vec<String> {
+        self.crowd_of("crowd", count)
     }
 
-    fn crowd_of(&self, name: &str, count: usize) {
+    fn crowd_of(&self, name: &str, count: usize) -> Vec<String> {
         let user = json!({"username": name, "email": format!("{name}@example.com")});
         let id = self.sim.add_user(DEFAULT_ORGANISATION, &user).unwrap();
-        for _ in 0..count {
-            let schedule =
-                json!({"user_ids": [id], "state": "ACTIVATED", "start_date": "2099-01-01T00:00:00Z"});
-            self.sim.add_schedule(DEFAULT_ORGANISATION, &schedule).unwrap();
-        }
+        let schedule = json!({"user_ids": [id], "state": "ACTIVATED", "start_date": "2099-01-01T00:00:00Z"});
+        let one = || self.sim.add_schedule(DEFAULT_ORGANISATION, &schedule).unwrap().remove(0);
+        std::iter::repeat_with(one).take(count).collect()
     }
 
     async fn around(&self, users: &[usize], whole: bool) -> Around {
@@ -133,7 +131,7 @@ async fn before_a_deletion_many_pages_are_read_and_then_every_user() {
 }
 
 #[tokio::test]
-async fn pages_that_move_cost_another_listing_and_then_questions() {
+async fn pages_that_move_cost_other_listings_and_then_questions() {
     let place = Place::new(|settings| {
         settings.schedules.filter = FilterEffect::Ignored;
         settings.schedules.shuffle_pages = true;
@@ -145,5 +143,31 @@ async fn pages_that_move_cost_another_listing_and_then_questions() {
     assert!(!around.whole, "no listing of three shuffled pages is sure");
     assert!(around.covered.contains(&place.users[0]) && around.covered.contains(&place.users[1]));
     assert_eq!(jobs(&around), BTreeSet::from([wanted.as_str()]));
-    assert_eq!(place.calls(), (6, 1), "twice three pages");
+    assert_eq!(place.calls(), (9, 1), "thrice three pages");
+}
+
+/// Somebody else cancels events of the same minute, and takes rows from under the place where the next page begins.
+#[tokio::test]
+async fn rows_that_others_take_away_hide_none() {
+    for times in [1, 2, 3] {
+        let place = Place::new(|settings| settings.schedules.filter = FilterEffect::Ignored).await;
+        let crowd = place.crowd(150);
+        let wanted = place.schedule(0, "SUSPENDED", TIME);
+        let held: Vec<Held> = (0..times)
+            .map(|listing| place.sim.hold(Hold::before(Route::ScheduleList).skip(2 * listing + 1)))
+            .collect();
+        let others = async {
+            for (held, job) in held.iter().zip(&crowd) {
+                while !held.is_reached() {
+                    tokio::task::yield_now().await;
+                }
+                place.client.delete_schedule(job).await.unwrap();
+                held.release();
+            }
+        };
+        let (around, ()) = tokio::join!(place.around(&[0, 1], false), others);
+        assert_eq!(around.whole, times < 3, "{times}");
+        assert!(around.whole || around.covered.len() == 2, "{around:?}");
+        assert_eq!(jobs(&around), BTreeSet::from([wanted.as_str()]), "{times}");
+    }
 }

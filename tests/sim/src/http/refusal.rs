@@ -39,6 +39,11 @@ impl Refusal {
         drop(listening.wait_for(|listening| !listening).await);
     }
 
+    /// Whether one was asked for and is not over.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.until.borrow().is_some()
+    }
+
     /// For a task that obeys.
     pub(crate) fn asked(&self) -> Asked {
         Asked(self.until.subscribe())

@@ -88,7 +88,9 @@ async fn answer(
 ) -> Result<Response<Body>, Closed> {
     let (parts, body) = request.into_parts();
     let is_control = parts.uri.path().starts_with("/_sim");
-    if lock(&world).settings.api.down && !is_control {
+    let is_away = |world: &World| world.settings.api.down || world.refusal.is_asked();
+    // Of an open connection, which is closed a moment later than nobody listens.
+    if !is_control && is_away(&lock(&world)) {
         reset.raise();
         return Err(Closed);
     }

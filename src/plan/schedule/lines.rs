@@ -37,18 +37,22 @@ impl Line {
         self.user.message = message;
     }
 
-    /// Whether it must be looked for: who it is, or whether it exists by now.
+    /// What it must be looked for by: who it is, or, when it is looked for again, whether it exists by now. Also a user
+    /// whose id is known can have been missed, by a search that did not show it yet.
     #[must_use]
-    pub fn is_unresolved(&self, again: bool) -> bool {
-        let unknown = self.user.id.is_none() || self.user.username.is_none();
-        self.key.is_some() && unknown && (again || !self.is(result::NOT_FOUND))
+    pub fn unresolved(&self, again: bool) -> Option<Key> {
+        let key = || self.key.clone().or_else(|| self.user.id.clone().map(Key::Id));
+        if self.is(result::NOT_FOUND) {
+            return again.then(key).flatten();
+        }
+        self.key.clone().filter(|_| self.user.id.is_none() || self.user.username.is_none())
     }
 
     /// Takes in what a search said of it.
     pub fn resolve(&mut self, look: &Look) {
         match &look.found {
             None => {
-                if !matches!(self.key, Some(Key::Id(_))) {
+                if let Some(Key::Username(_) | Key::Email(_)) = self.key {
                     self.user.id = None;
                 }
                 self.set(result::NOT_FOUND, None, Some("there is no such user in JumpCloud".to_owned()));
@@ -181,7 +185,7 @@ mod tests {
             [Key::Email("a@x.io".to_owned()), Key::Username("bob".to_owned()), Key::Id("i3".to_owned())];
         let rows: Vec<_> = rows.into_iter().map(Some).collect();
         let mut first = lines(&rows, None, &[], "uid");
-        assert!(first.iter().all(|line| line.is_unresolved(false)));
+        assert!(first.iter().all(|line| line.unresolved(false).is_some()));
         for (line, (id, name)) in first.iter_mut().zip([("i1", "ann"), ("i2", "bob"), ("i3", "cy")]) {
             line.resolve(&found(id, name));
             line.set(result::EXECUTED, None, None);

@@ -270,8 +270,8 @@ impl<'a> Pass<'a> {
     /// Finds out who is meant; a read that is missing is handed back.
     fn resolve(&mut self, lines: &mut [Line], again: bool, work: &mut Work) -> Option<Read> {
         let mut unknown: Vec<Key> = Vec::new();
-        for line in lines.iter_mut().filter(|line| line.is_unresolved(again)) {
-            let Some(key) = line.key.clone() else { continue };
+        for line in lines.iter_mut() {
+            let Some(key) = line.unresolved(again) else { continue };
             match self.facts.users.get(&key) {
                 Some(look) => line.resolve(look),
                 None if !unknown.contains(&key) => unknown.push(key),

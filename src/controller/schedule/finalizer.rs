@@ -49,17 +49,21 @@ pub(super) async fn change(
             return Ok(Changed::Lost);
         }
         let (params, patch) = (written_by_us(), Patch::Merge(patch(&live, wanted)));
-        match within(KUBE_TIMEOUT, api.patch(&name, &params, &patch)).await {
+        let failed = match within(KUBE_TIMEOUT, api.patch(&name, &params, &patch)).await {
             Ok(Ok(whole)) => return Ok(Changed::Done(Box::new(Fetched::of(whole)))),
             Ok(Err(error)) if is_status(&error, 404) => return Ok(Changed::Gone),
-            Ok(Err(error)) if !is_conflict(&error) => return Err(error.into()),
             // A conflict may be our own earlier write, repeated by the client; no answer says nothing at all.
-            Ok(Err(_)) | Err(_) => {}
-        }
+            Ok(Err(error)) => Some(error).filter(|error| !is_conflict(error)),
+            Err(_) => None,
+        };
         live = match fetch(api, &name).await? {
             Some(found) if found.uid() == planned.uid() => found,
             Some(_) | None => return Ok(Changed::Gone),
         };
+        // Also an error may have come of a write that was carried out, the last one of an object among them.
+        if let Some(error) = failed.filter(|_| is_there(&live) != wanted) {
+            return Err(error.into());
+        }
         let same = live.generation() == planned.generation() && live.status() == planned.status();
         if !same || rewrites == REWRITES {
             break;

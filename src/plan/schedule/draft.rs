@@ -143,15 +143,24 @@ pub fn lost(status: &mut ScheduledUserStateStatus, id: &str, again_at: Timestamp
     for user in lines_of(status, id) {
         let sends = user.unknown_sends.unwrap_or_default().saturating_add(1);
         user.unknown_sends = Some(sends);
-        let last = sends >= UNKNOWN_SENDS;
-        let (result, reason, message) = if last {
-            (result::FAILED, Some(reason::SUBMISSION_UNKNOWN.to_owned()), messages::SUBMISSION_UNKNOWN)
-        } else {
-            (result::PENDING, None, messages::UNKNOWN_ONCE)
-        };
-        result.clone_into(&mut user.result);
-        user.reason = reason;
-        user.message = Some(message.to_owned());
-        user.retry_time = (!last).then(|| again_at.to_string());
+        if give_up(user) {
+            continue;
+        }
+        result::PENDING.clone_into(&mut user.result);
+        user.reason = None;
+        user.message = Some(messages::UNKNOWN_ONCE.to_owned());
+        user.retry_time = Some(again_at.to_string());
     }
+}
+
+/// Leaves a user to a person, if so many requests with it got no answer that it must not be sent again; whether it is so.
+pub fn give_up(user: &mut ScheduledUser) -> bool {
+    let spent = user.unknown_sends.unwrap_or_default() >= UNKNOWN_SENDS;
+    if spent {
+        result::FAILED.clone_into(&mut user.result);
+        user.reason = Some(reason::SUBMISSION_UNKNOWN.to_owned());
+        user.message = Some(messages::SUBMISSION_UNKNOWN.to_owned());
+        user.retry_time = None;
+    }
+    spent
 }

@@ -139,6 +139,10 @@ impl Circumstances<'_> {
         }
         let waited = line.user.reason.as_deref() == Some(reason::MANAGED_ELSEWHERE);
         if !line.is(result::PENDING) || waited {
+            // Who was held back, or left to another object, may have been given up before.
+            if draft::give_up(&mut line.user) {
+                return Need::Nothing;
+            }
             line.set(result::PENDING, None, None);
         }
         if self.awaiting {
@@ -188,7 +192,10 @@ impl Circumstances<'_> {
     fn after(&self, line: &mut Line, id: &str) -> Need {
         let event = self.current(id).is_some();
         let over = self.now >= after(self.change.time, self.desired.grace);
-        let unsure = !over && line.is(result::PENDING) && line.user.unknown_sends.is_some();
+        // An unknown request may have left an event that is still to be seen to. Who is to be changed at once in any
+        // case need not wait for it: it makes the same change.
+        let unsure =
+            !over && line.is(result::PENDING) && line.user.unknown_sends.is_some() && !self.applies_now();
         let expected = event || line.is(result::CONFLICT) || unsure;
         let Some(look) = self.facts.users.get(&Key::Id(id.to_owned())) else {
             let due = match line.user.result.as_str() {
@@ -232,8 +239,7 @@ impl Circumstances<'_> {
             line.set(result::HELD, Some(reason::GUARD_TRIPPED), None);
             return Need::Nothing;
         }
-        let in_time = self.now <= after(self.change.time, self.desired.deadline);
-        if self.desired.missed != MissedPolicy::ApplyNow || !in_time {
+        if !self.applies_now() {
             line.set(result::MISSED, None, Some(messages::missed(self.change, self.desired.missed)));
             return Need::Nothing;
         }
@@ -263,6 +269,12 @@ impl Circumstances<'_> {
             }
             Some(Repaired::NotNow | Repaired::Unknown) => Need::Wait(Some(after(self.now, AGAIN))),
         }
+    }
+
+    /// Whether who missed the instant is changed at once.
+    fn applies_now(&self) -> bool {
+        let in_time = self.now <= after(self.change.time, self.desired.deadline);
+        in_time && self.desired.missed == MissedPolicy::ApplyNow
     }
 
     /// Holds the change of a user back, if something does.

@@ -137,6 +137,33 @@ fn what_was_missed_is_said_and_nothing_is_sent() {
     }
 }
 
+/// A request to change users at once had no answer: it is sent again when its time has come, not when nobody expects
+/// an event any more.
+#[test]
+fn who_is_changed_at_once_is_so_again_without_an_answer() {
+    for policy in ["ApplyNow", "Fail"] {
+        let mut value = spec(&["ada"]);
+        value["startTime"] = json!("2026-12-31T23:59:00Z");
+        value["missedPolicy"] = json!(policy);
+        let mut world = World::new(value, &["ada"]);
+        let user = json!({"row": 0, "username": "ada", "id": "idada", "result": "Pending", "unknownSends": 1,
+            "retryTime": "2027-01-01T00:00:10Z"});
+        world.status = serde_json::from_value(json!({
+            "scheduledTime": "2026-12-31T23:59:00Z", "scheduledState": "Suspended", "users": [user]
+        }))
+        .unwrap();
+        world.refuses = true;
+        let wake = world.pass().unwrap();
+        assert!(!world.took().contains("intent"), "{policy}: not before its time");
+        if policy == "ApplyNow" {
+            assert_eq!(wake.to_string(), "2027-01-01T00:00:10Z");
+        }
+        world.until("2027-01-01T00:00:10Z");
+        world.pass();
+        assert_eq!(world.took().contains("intent"), policy == "ApplyNow");
+    }
+}
+
 #[test]
 fn who_does_not_exist_is_looked_for_once_a_look() {
     let mut world = World::new(spec(&["nobody"]), &[]);
@@ -151,6 +178,41 @@ fn who_does_not_exist_is_looked_for_once_a_look() {
     world.until("2027-01-04T07:00:00Z");
     world.pass();
     assert!(world.took().contains("post"));
+}
+
+/// A search may not show a new user yet, also one whose id is known.
+#[test]
+fn who_was_not_found_by_id_is_looked_for_once_a_look() {
+    let mut value = spec(&[]);
+    value["users"] = json!([{"id": "idada"}]);
+    let mut world = World::new(value, &["ada"]);
+    let user = json!({"row": 0, "username": "ada", "id": "idada", "result": "NotFound"});
+    world.status = serde_json::from_value(json!({
+        "observedGeneration": 1, "scheduledTime": TIME, "scheduledState": "Suspended", "users": [user]
+    }))
+    .unwrap();
+    let wake = world.pass().unwrap();
+    assert_eq!(world.took(), "commit");
+    world.until(&wake.to_string());
+    world.pass();
+    assert!(world.took().starts_with("search 1, "));
+    assert_eq!(world.listed().len(), 1);
+}
+
+/// A user that was left to a person is so also after it was held back for another reason.
+#[test]
+fn who_was_given_up_is_not_sent_again_by_and_by() {
+    let mut world = World::new(spec(&["ada"]), &["ada"]);
+    let user = json!({"row": 0, "username": "ada", "id": "idada", "result": "Held", "reason": "UserProtected",
+        "unknownSends": 2});
+    world.status = serde_json::from_value(json!({
+        "observedGeneration": 1, "scheduledTime": TIME, "scheduledState": "Suspended", "users": [user]
+    }))
+    .unwrap();
+    world.pass();
+    assert!(!world.took().contains("post"));
+    let user = &world.status.users[0];
+    assert_eq!((user.result.as_str(), user.reason.as_deref()), ("Failed", Some("SubmissionUnknown")));
 }
 
 #[test]

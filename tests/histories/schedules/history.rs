@@ -145,6 +145,7 @@ fn setting(profile: &'static Profile, dice: &mut Dice) -> World {
         strangers: dice.pick(&[Strangers::Refused, Strangers::LeftOut, Strangers::Taken]),
         vanish: dice.chance(500),
         covers: dice.chance(300),
+        moving: dice.pick(&[0, 0, 300]),
         poison,
         lost,
         delay: if profile.odd { dice.pick(&[0, 0, 30 * SECOND, 5 * MINUTE, 20 * MINUTE]) } else { 0 },

@@ -53,6 +53,9 @@ pub struct Setting {
     pub vanish: bool,
     /// A listing that is not asked to be whole holds only the users asked about.
     pub covers: bool,
+    /// Of a thousand listings, so many are read while others cancel events, so that the pages move each time: their
+    /// users are asked about one by one.
+    pub moving: u64,
     /// Users whom every request is refused for.
     pub poison: BTreeSet<usize>,
     /// Users whose events are not executed, though they vanish.
@@ -311,15 +314,17 @@ impl JumpCloud {
         }
     }
 
-    /// Events around an instant: the rows, and whether these are all.
-    pub fn list(&self, wanted: &EventsWanted) -> (Vec<Listed>, bool) {
-        let whole = wanted.whole || !self.setting.covers;
+    /// Events around an instant: the rows, and whether these are all, which they cannot be while pages move.
+    pub fn list(&self, wanted: &EventsWanted, moves: bool) -> (Vec<Listed>, bool) {
+        let all = wanted.whole || !self.setting.covers;
+        // Read again and again, together they show every row, and cannot say so.
+        let whole = all && !moves;
         let around = moment(wanted.time);
         let rows = self
             .events
             .iter()
             .filter(|event| event.is_listed() && (event.kept - around).abs() <= MINUTE)
-            .filter(|event| whole || wanted.users.contains(&id(event.user)))
+            .filter(|event| all || wanted.users.contains(&id(event.user)))
             .map(Event::shown)
             .collect();
         (rows, whole)

@@ -112,7 +112,7 @@ fn replay() {
 }
 
 /// Wrong drivers: the profile that catches each, and the rules of which it breaks at least one.
-const WRONG: [(Mutant, &str, &[&str]); 22] = [
+const WRONG: [(Mutant, &str, &[&str]); 23] = [
     (Mutant::SkipSwap, "still", &["S3"]),
     (Mutant::OverwriteStatus, "replicas", &["S1", "S3"]),
     (Mutant::SameNonce, "edited", &["S3"]),
@@ -122,6 +122,7 @@ const WRONG: [(Mutant, &str, &[&str]); 22] = [
     (Mutant::NoQuarantine, "lossy", &["S1"]),
     (Mutant::Blind, "meddled", &["S1"]),
     (Mutant::SeesOwn, "meddled", &["S1"]),
+    (Mutant::BelievesMoved, "lossy", &["S5"]),
     (Mutant::CancelFirst, "edited", &["S2"]),
     (Mutant::NoFinalizer, "lossy", &["S3"]),
     (Mutant::AlwaysRetain, "rivals", &["S3", "S5"]),

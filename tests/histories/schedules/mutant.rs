@@ -35,6 +35,8 @@ pub enum Mutant {
     Blind,
     /// Sees only events that it has recorded.
     SeesOwn,
+    /// Takes pages that have moved for all there is, and misses a job.
+    BelievesMoved,
     /// Cancels replaced events before there are new ones.
     CancelFirst,
     /// Believes that the finalizer is there.
@@ -110,13 +112,18 @@ impl Mutant {
     }
 
     /// Events as it takes them to be.
-    pub fn lists(self, status: &ScheduledUserStateStatus, rows: &mut Vec<Listed>) {
+    pub fn lists(self, status: &ScheduledUserStateStatus, rows: &mut Vec<Listed>, whole: &mut bool) {
         let known = |row: &Listed| {
             status.events.iter().any(|event| event.id == row.user_id && event.scheduled_job_id == row.job_id)
         };
         match self {
             Self::Blind => rows.clear(),
             Self::SeesOwn => rows.retain(known),
+            Self::BelievesMoved if !*whole => {
+                *whole = true;
+                let passed_over = rows.first().map(|row| row.job_id.clone());
+                rows.retain(|row| Some(&row.job_id) != passed_over.as_ref());
+            }
             _ => {}
         }
     }

@@ -55,10 +55,10 @@ impl World {
                 memory.trouble = None;
                 pass.facts.looked_up(found, now);
             }
-            (Read::Events(wanted), Reply::Events(mut rows, whole)) => {
+            (Read::Events(wanted), Reply::Events(mut rows, mut whole)) => {
                 memory.trouble = None;
                 if let Some(mutant) = self.mutant {
-                    mutant.lists(&pass.object.status, &mut rows);
+                    mutant.lists(&pass.object.status, &mut rows, &mut whole);
                 }
                 let covered: BTreeSet<String> = wanted.users.iter().cloned().collect();
                 pass.facts.listed(wanted, rows, whole, covered, now);

@@ -311,7 +311,8 @@ impl World {
             }
             Request::Events(wanted) => {
                 self.ledger.looks.push(Look { at: now, place, process });
-                let (rows, whole) = self.jumpcloud.list(wanted);
+                let moves = self.dice.chance(self.jumpcloud.setting.moving);
+                let (rows, whole) = self.jumpcloud.list(wanted, moves);
                 Reply::Events(rows, whole)
             }
             Request::Job(id) => Reply::Job(self.jumpcloud.results(id, now)),

@@ -29,7 +29,15 @@ pub fn check(world: &World) -> Vec<String> {
         if order.organization != "org" || order.forbidden {
             wrong("sent to another organisation, or with --read-only");
         }
-        if order.basis.status.submissions.iter().any(|record| record.known().is_none()) {
+        // One that came after the intent, with whose write it is read back, is too late for this request.
+        let intended = world
+            .api
+            .versions
+            .iter()
+            .filter_map(|kept| kept.object.as_deref().filter(|object| object.uid == order.uid))
+            .map(|object| &object.status.submissions)
+            .find(|records| records.iter().any(|record| record.nonce() == Some(order.nonce.as_str())));
+        if intended.is_some_and(|records| records.iter().any(|record| record.known().is_none())) {
             wrong("sent beside a record of a newer operator");
         }
         if post.spare <= 0 {

@@ -87,8 +87,9 @@ impl World {
         })
     }
 
-    /// Whether this object and another one had requests for the change that got no answer: of their events nobody can
-    /// tell which is whose. Each may have taken the other's, and cancelled it, or left it as one that it had adopted.
+    /// Whether this object had a request for the change that got no answer, and so had another one, or a person made the
+    /// same: of these events nobody can tell which is whose. Each may have taken the other's, and cancelled it, or left it
+    /// as one that it had adopted.
     fn is_swapped(&self, event: &Event, uid: u32) -> bool {
         let unanswered = |uid: u32| self.unanswered(uid, event.user, event.change) > 0;
         let others = self.api.versions.iter().filter_map(|kept| kept.object.as_deref());
@@ -99,7 +100,10 @@ impl World {
             let of_gone = matches!(&other.author, Author::Post(_, by) if *by != uid && is_gone(*by));
             other.user == event.user && other.change == event.change && of_gone
         });
-        self.profile.objects > 1 && unanswered(uid) && (left_behind || others.into_iter().any(unanswered))
+        let by_person = self.jumpcloud.events.iter().any(|other| {
+            other.user == event.user && other.change == event.change && other.author == Author::Person
+        });
+        unanswered(uid) && (by_person || left_behind || others.into_iter().any(unanswered))
     }
 
     /// Until when requests may be forgotten, because the status got lost then.

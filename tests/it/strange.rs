@@ -98,7 +98,7 @@ async fn told(world: &World, name: &str) -> JumpCloudUserBatchStatus {
         let ready = status.conditions.iter().find(|c| c.type_ == "Ready");
         let ended =
             ready.is_some_and(|c| ["Succeeded", "PartiallyFailed", "Failed"].contains(&c.reason.as_str()));
-        if ended && status.observed_generation == batch.metadata.generation {
+        if !world.rescue(name, &status) && ended && status.observed_generation == batch.metadata.generation {
             Ok(status)
         } else {
             Err(format!("{ready:?} {:?}", status.progress))

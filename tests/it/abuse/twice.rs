@@ -8,6 +8,7 @@ use crate::harness::manifests::{batch, plain_users};
 use crate::harness::operator::{Operator, QUICK};
 use crate::harness::plane::kubectl;
 use crate::harness::truth::assert_single_create;
+use crate::harness::weather::clean_only;
 use crate::harness::world::World;
 
 /// Users who exist are told as conflicts; no job names them a second time.
@@ -42,6 +43,9 @@ async fn case_14_a_batch_made_again_sends_nobody_again() {
 /// which watches a namespace of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn case_14_two_clusters_make_each_user_once() {
+    if clean_only("of two unanswered requests for one user nobody can tell whose was carried out") {
+        return;
+    }
     let mut settings = Settings::default();
     settings.jobs.service_time_ms = 300;
     let one = World::new("abuse-cluster-one", settings).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use devenv::audit::{Entry as AuditEntry, Mark as AuditMark};
 use fault_proxy::{FaultRule, Proxy};
 use jumpcloud_operator::api::user_batch::{JumpCloudUserBatch, JumpCloudUserBatchStatus};
+use jumpcloud_operator::api::user_status::UserStatus;
 use jumpcloud_sim::{DEFAULT_KEY, Settings, Sim};
 use kube::api::Api;
 use serde_json::Value;
@@ -162,27 +163,39 @@ impl World {
         let status = batch.status.unwrap_or_default();
         let current = status.observed_generation == batch.metadata.generation;
         let ready = status.conditions.iter().find(|c| c.type_ == "Ready");
+        if current && reason != "SubmissionUnknown" && self.rescue(name, &status) {
+            return Err("users stand at SubmissionUnknown".to_owned());
+        }
         match ready {
             Some(ready) if current && ready.reason == reason => Ok(status),
-            Some(ready) => {
-                if current && ready.reason == "SubmissionUnknown" {
-                    let handled = status.last_handled.as_ref();
-                    weather::rescue(weather::Kind::Batch, &self.namespace, name, handled);
-                }
-                Err(format!("{} {} {}", ready.status, ready.reason, ready.message))
-            }
+            Some(ready) => Err(format!("{} {} {}", ready.status, ready.reason, ready.message)),
             None => Err("no condition".to_owned()),
         }
     }
 
-    /// Waits until the connection is Ready with this reason; returns the message.
+    /// Under weather: is the person that users at `SubmissionUnknown` wait for, and says whether there are any.
+    pub fn rescue(&self, name: &str, status: &JumpCloudUserBatchStatus) -> bool {
+        let waits = |user: &UserStatus| {
+            user.result == "Failed" && user.reason.as_deref() == Some("SubmissionUnknown")
+        };
+        let any = weather::is_on() && status.users.iter().any(waits);
+        if any {
+            let handled = status.last_handled.as_ref();
+            weather::rescue(weather::Kind::Batch, &self.namespace, name, handled);
+        }
+        any
+    }
+
+    /// Waits until the connection is Ready with this reason for the current generation; returns the message.
     pub async fn connection_reason(&self, name: &str, reason: &str) -> String {
         let api: Api<jumpcloud_operator::api::connection::JumpCloudConnection> =
             Api::namespaced(self.client.clone(), &self.namespace);
         eventually(&format!("reason {reason} of connection {name}"), PATIENCE, async || {
-            let status = api.get(name).await.map_err(|e| e.to_string())?.status.unwrap_or_default();
+            let connection = api.get(name).await.map_err(|e| e.to_string())?;
+            let status = connection.status.unwrap_or_default();
+            let current = status.observed_generation == connection.metadata.generation;
             match status.conditions.iter().find(|c| c.type_ == "Ready") {
-                Some(ready) if ready.reason == reason => Ok(ready.message.clone()),
+                Some(ready) if current && ready.reason == reason => Ok(ready.message.clone()),
                 other => Err(format!("{other:?}")),
             }
         })

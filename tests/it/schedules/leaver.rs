@@ -7,7 +7,7 @@ use serde_json::json;
 use super::standing::told;
 use crate::harness::manifests::users;
 use crate::harness::operator::QUICK;
-use crate::harness::schedules::{Calendar, ahead, by_username, seq};
+use crate::harness::schedules::{Calendar, by_username, seq, soon};
 use crate::harness::wait::eventually;
 use crate::harness::world::PATIENCE;
 
@@ -23,7 +23,7 @@ async fn a_leaver_stays_suspended() {
     calendar.apply_schedule(
         "leaver",
         &json!({
-            "users": by_username(["l0000"]), "state": "Suspended", "startTime": ahead(4).to_string(),
+            "users": by_username(["l0000"]), "state": "Suspended", "startTime": soon(4).to_string(),
             "verification": {"gracePeriod": "30s"},
         }),
     );

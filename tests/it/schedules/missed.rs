@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::standing::{line, message, result, told, until};
 use crate::harness::operator::QUICK;
-use crate::harness::schedules::{Calendar, Calls, ahead, by_username, rows, seq};
+use crate::harness::schedules::{Calendar, Calls, ahead, by_username, rows, seq, soon};
 use crate::harness::weather::without_faults;
 
 fn late(users: &[Value], state: &str, more: &Value) -> Value {
@@ -111,7 +111,7 @@ async fn mail_is_sent_as_declared() {
     // Before its date it is JumpCloud that mails, by what the request says.
     let since = seq(&calendar.sim);
     let mut spec = late(&by_username(["e"]), "Activated", &json!({"activationEmails": {"send": true}}));
-    spec["startTime"] = json!(ahead(4).to_string());
+    spec["startTime"] = json!(soon(4).to_string());
     spec["verification"] = json!({"gracePeriod": "20s"});
     calendar.apply_schedule("ahead", &spec);
     calendar.comes_to("ahead", "Scheduled").await;

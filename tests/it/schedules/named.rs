@@ -95,6 +95,7 @@ async fn protected_users_are_not_scheduled() {
 
     // Nor are they changed at once.
     protect(json!(["svc-*"]));
+    calendar.connection_reason("default", "Succeeded").await;
     calendar.delete("sales");
     calendar.gone("sales").await;
     let since = seq(&calendar.sim);

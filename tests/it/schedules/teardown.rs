@@ -12,6 +12,7 @@ use crate::harness::operator::{Operator, QUICK, but};
 use crate::harness::plane::{apply, kubectl};
 use crate::harness::schedules::{Calendar, ahead, all_at, by_username, dates_of, events_of, rows, schedule};
 use crate::harness::wait::eventually;
+use crate::harness::weather;
 use crate::harness::world::PATIENCE;
 
 const SCHEDULES: usize = 50;
@@ -132,13 +133,15 @@ async fn an_object_goes_without_its_credential() {
     let why = message(&waiting);
     assert!(why.contains("3 scheduled changes") && why.contains("default"), "{why}");
     calendar.gone("sales").await;
+    // The event is published once; under weather it may be lost.
     let note = eventually("the event", PATIENCE, async || {
         let path = "jsonpath={range .items[?(@.reason==\"CleanupAbandoned\")]}{.note}{\"\\n\"}{end}";
         let notes = calendar.kubectl(&["get", "events.events.k8s.io", "--output", path]);
-        if notes.trim().is_empty() { Err(notes) } else { Ok(notes) }
+        if notes.trim().is_empty() && !weather::is_on() { Err(notes) } else { Ok(notes) }
     })
     .await;
-    assert!(note.contains("3 scheduled state changes"), "{note}");
+    let lost = weather::is_on() && note.trim().is_empty();
+    assert!(lost || note.contains("3 scheduled state changes"), "{note}");
     assert_eq!(metric(&operator, "jumpcloud_operator_cleanup_abandoned_total").await, Some(3));
     assert_eq!(dates_of(&calendar.sim), all_at(&ids, date));
 }

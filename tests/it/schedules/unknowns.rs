@@ -15,7 +15,7 @@ use crate::harness::operator::QUICK;
 use crate::harness::plane::apply;
 use crate::harness::schedules::{
     Calendar, ahead, all_at, assert_always_listed, assert_scheduled_true, assert_untouched, events_of, rows,
-    seq,
+    seq, soon,
 };
 use crate::harness::weather::without_faults;
 
@@ -136,7 +136,7 @@ async fn each_answer_to_a_date_in_the_past() {
 
     // Listed for ever and never executed.
     sim.update_settings(|settings| settings.schedules.past_dates = PastDates::NeverExecute);
-    let time = ahead(15);
+    let time = soon(15);
     calendar.apply_schedule("never", &spec(time));
     calendar.comes_to("never", "Scheduled").await;
     let status = calendar.comes_to("never", "NotReached").await;
@@ -146,7 +146,7 @@ async fn each_answer_to_a_date_in_the_past() {
 
     // Executed at once; seen when the time has come.
     sim.update_settings(|settings| settings.schedules.past_dates = PastDates::ExecuteAtOnce);
-    calendar.apply_schedule("at-once", &spec(ahead(15)));
+    calendar.apply_schedule("at-once", &spec(soon(15)));
     calendar.comes_to("at-once", "Scheduled").await;
     assert_eq!(calendar.state_of("p0001"), "SUSPENDED");
     let status = calendar.comes_to("at-once", "Executed").await;

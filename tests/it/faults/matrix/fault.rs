@@ -172,7 +172,8 @@ impl Fault {
             }
             Self::DoneAtQuarantine => intact().before(Duration::from_secs(8)),
             Self::Drip => acted(Reply::Drip { bytes: 256, every_ms: 60 }),
-            Self::SlowDrip => acted(Reply::Drip { bytes: 1, every_ms: 1000 }),
+            // An empty list has two bytes.
+            Self::SlowDrip => acted(Reply::Drip { bytes: 1, every_ms: 30_000 }),
         }
     }
 

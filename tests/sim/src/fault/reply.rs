@@ -48,7 +48,7 @@ pub enum Reply {
         /// Bytes of the body that are sent; at most all but one.
         bytes: usize,
     },
-    /// The code stays, the body is a web page.
+    /// The code stays, the body is a web page; in place of 204, which has no body, comes 200.
     Html,
     /// The code and body stay, the content type is another.
     ContentType {

@@ -55,7 +55,11 @@ impl Sent {
                 let most = answer.body.len().saturating_sub(1);
                 Self::Part(answer, (*bytes).min(most))
             }
-            Reply::Html => Self::Whole(Answer { headers: given().headers, ..Answer::html(given().status) }),
+            // A page has a body: it is no "no content".
+            Reply::Html => {
+                let Answer { status, headers, .. } = given();
+                Self::Whole(Answer { headers, ..Answer::html(if status == 204 { 200 } else { status }) })
+            }
             Reply::ContentType { value } => {
                 Self::Whole(Answer { content_type: Some(value.clone()), ..given() })
             }

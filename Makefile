@@ -42,11 +42,11 @@ test: build controlplane ## Run every test but the long fault runs
 	$(CARGO) test --locked --workspace
 
 .PHONY: test-faults
-test-faults: build controlplane ## Run the long fault runs as well
+test-faults: build controlplane ## Run the long fault runs
 	FAULT_RUNS=full $(CARGO) test --locked $(QUICK) --test histories
 	FAULT_RUNS=full $(CARGO) test --locked --test fuzz
 	FAULT_RUNS=full $(CARGO) test --locked --test it -- faults:: abuse::
-	WEATHER=25 $(CARGO) test --locked --test it -- --test-threads 8 --skip faults::
+	WEATHER=25 $(CARGO) test --locked --test it -- --test-threads 8 --skip faults:: --skip abuse::load
 
 .PHONY: controlplane
 controlplane: build ## Build etcd and Kubernetes for the tests (about 6 minutes, once)

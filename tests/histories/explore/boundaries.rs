@@ -8,7 +8,8 @@ use super::drive::Book;
 use super::kind::Kind;
 use super::moves::Move;
 use super::search::is_calm;
-use super::state::{Setting, State};
+use super::setting::Setting;
+use super::state::State;
 use super::wire::Fault;
 use super::{CREATE, EVER, SCHEDULE, batch, budget, schedule};
 use crate::world::Crash;
@@ -78,15 +79,15 @@ fn check<K: Kind>(setting: &Setting<K>, wrong: &mut Vec<String>) -> [usize; 2] {
 fn a_crash_at_any_boundary_changes_nothing() {
     let mut wrong = Vec::new();
     let batches = [
-        Setting { name: "create two jobs", begin: batch::two_jobs, ..CREATE },
-        Setting { name: "update", begin: batch::updating, ..CREATE },
+        Setting { name: "create two jobs", begin: batch::begin::two_jobs, ..CREATE },
+        Setting { name: "update", begin: batch::begin::updating, ..CREATE },
     ];
     let schedules = [
-        Setting { name: "schedule two users", begin: schedule::scheduling::<2>, ..SCHEDULE },
-        Setting { name: "another date", begin: schedule::moved, ..SCHEDULE },
-        Setting { name: "one user off a shared id", begin: schedule::one_off, ..SCHEDULE },
-        Setting { name: "deletion", begin: schedule::deleted, ..SCHEDULE },
-        Setting { name: "apply now", begin: schedule::applying, horizon: EVER, ..SCHEDULE },
+        Setting { name: "schedule two users", begin: schedule::begin::scheduling::<2>, ..SCHEDULE },
+        Setting { name: "another date", begin: schedule::begin::moved, ..SCHEDULE },
+        Setting { name: "one user off a shared id", begin: schedule::begin::one_off, ..SCHEDULE },
+        Setting { name: "deletion", begin: schedule::begin::deleted, ..SCHEDULE },
+        Setting { name: "apply now", begin: schedule::begin::applying, horizon: EVER, ..SCHEDULE },
     ];
     let mut counts: Vec<[usize; 2]> = batches.iter().map(|setting| check(setting, &mut wrong)).collect();
     counts.extend(schedules.iter().map(|setting| check(setting, &mut wrong)));

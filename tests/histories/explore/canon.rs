@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::kind::Kind;
-use super::state::Object;
+use super::object::Object;
 use crate::clock::{Ms, moment};
 
 /// A fingerprint in the making.
@@ -39,6 +39,13 @@ const LEFT_OUT: [&str; 3] = ["jobs", "lastTransitionTime", "identities"];
 /// A nonce of the explorer.
 pub fn nonce(number: u32) -> String {
     format!("n{number:06}")
+}
+
+/// Tells specs apart by the manifests that they are of.
+pub fn tag(manifest: &impl std::fmt::Debug) -> u64 {
+    let mut canon = Canon::exact();
+    canon.text(&format!("{manifest:?}"));
+    canon.finish()
 }
 
 fn is_nonce(text: &str) -> bool {

@@ -1,8 +1,9 @@
 //! Each wrong operator is caught: the explorer finds the moves that lead to a broken rule.
 
+use super::budget::Budget;
 use super::kind::Kind;
 use super::search::{Report, explore};
-use super::state::{Budget, Setting};
+use super::setting::Setting;
 use super::wrong::Wrong;
 use super::{BATCHES, SCHEDULES, budget, named, order};
 

@@ -10,8 +10,11 @@ use jumpcloud_operator::plan::intent::Intent;
 use jumpcloud_operator::plan::policy::Policy;
 
 use super::canon::Canon;
+use super::object::{Object, Stored};
 use super::replica::Memory;
-use super::state::{Object, Order, Setting, State, Stored};
+use super::request::Order;
+use super::setting::Setting;
+use super::state::State;
 use super::wrong::Wrong;
 use crate::clock::Ms;
 use crate::invariants::Violation;

@@ -6,31 +6,41 @@
 //! and the time. Explored is everything that may happen next, each state once, until nothing is left: within
 //! a budget of faults, crashes, pauses, stale passes and edits per path there is no other bound.
 //!
-//! Assumptions: a request whose sender has given it up arrives until [`state::DELAY`] or
-//! [`state::LONG_DELAY`] after the last moment at which it may be sent, or never; JumpCloud is done with a job, and
-//! shows a user, within [`state::SERVICE`]. Time passes while every operator that is neither paused nor dead
+//! Assumptions: a request whose sender has given it up arrives until [`timing::DELAY`] or
+//! [`timing::LONG_DELAY`] after the last moment at which it may be sent, or never; JumpCloud is done with a job, and
+//! shows a user, within [`timing::SERVICE`]. Time passes while every operator that is neither paused nor dead
 //! rests.
 
+mod author;
 mod batch;
 mod boundaries;
+mod budget;
 mod canon;
 mod caught;
 mod drive;
+mod facts;
 mod kind;
 mod moves;
+mod object;
 mod replica;
+mod request;
 mod schedule;
 mod search;
+mod setting;
 mod state;
+mod timing;
 mod trace;
+mod unknown;
 mod wire;
 mod wrong;
 
 use self::batch::{Batches, Edit};
+use self::budget::Budget;
 use self::kind::Kind;
 use self::schedule::Schedules;
 use self::search::{Report, explore};
-use self::state::{Budget, DELAY, LONG_DELAY, Setting};
+use self::setting::Setting;
+use self::timing::{DELAY, LONG_DELAY};
 use self::wrong::Wrong;
 use crate::clock::{MINUTE, Ms};
 
@@ -59,7 +69,7 @@ const THREE: Budget = budget(3, 3, 2, 2, 2, 1);
 
 const CREATE: Setting<Batches> = Setting {
     name: "create",
-    begin: batch::creating::<1>,
+    begin: batch::begin::creating::<1>,
     skews: &[0],
     edits: &[Edit::Touch, Edit::Others, Edit::Change, Edit::Recreate],
     budgets: [TWO, TWO],
@@ -73,7 +83,7 @@ const BATCHES: [Setting<Batches>; 7] = [
     CREATE,
     Setting {
         name: "create two",
-        begin: batch::creating::<2>,
+        begin: batch::begin::creating::<2>,
         edits: &[Edit::Others, Edit::Change, Edit::Drop, Edit::Add],
         budgets: [ONE, TWO],
         ..CREATE
@@ -81,7 +91,7 @@ const BATCHES: [Setting<Batches>; 7] = [
     Setting {
         name: "update",
         budgets: [TWO, THREE],
-        begin: batch::updating,
+        begin: batch::begin::updating,
         edits: &[Edit::Touch, Edit::Change, Edit::Recreate],
         ..CREATE
     },
@@ -90,7 +100,7 @@ const BATCHES: [Setting<Batches>; 7] = [
     Setting { name: "create by two, one behind", skews: &[0, -SKEW], budgets: [ONE, ONE], ..CREATE },
     Setting {
         name: "update by two",
-        begin: batch::updating,
+        begin: batch::begin::updating,
         skews: &[0, SKEW],
         edits: &[Edit::Touch, Edit::Change],
         budgets: [ONE, ONE],
@@ -100,12 +110,12 @@ const BATCHES: [Setting<Batches>; 7] = [
 
 const SCHEDULE: Setting<Schedules> = Setting {
     name: "schedule",
-    begin: schedule::scheduling::<1>,
+    begin: schedule::begin::scheduling::<1>,
     skews: &[0],
     edits: &[schedule::Edit::Touch, schedule::Edit::Date],
     budgets: [TWO, THREE],
     delay: LONG_DELAY,
-    horizon: schedule::HORIZON,
+    horizon: schedule::begin::HORIZON,
     wrong: None,
 };
 
@@ -119,30 +129,30 @@ const SCHEDULES: [Setting<Schedules>; 9] = [
     Setting {
         name: "schedule two",
         budgets: [TWO, TWO],
-        begin: schedule::scheduling::<2>,
+        begin: schedule::begin::scheduling::<2>,
         edits: &[schedule::Edit::Drop, schedule::Edit::Date],
         ..SCHEDULE
     },
-    Setting { name: "move a schedule", budgets: [TWO, TWO], begin: schedule::moved, ..SCHEDULE },
+    Setting { name: "move a schedule", budgets: [TWO, TWO], begin: schedule::begin::moved, ..SCHEDULE },
     Setting {
         name: "take a user off",
         budgets: [TWO, TWO],
-        begin: schedule::scheduled,
+        begin: schedule::begin::scheduled,
         edits: &[schedule::Edit::Drop],
         ..SCHEDULE
     },
-    Setting { name: "delete a schedule", begin: schedule::scheduling::<2>, ..GOING },
+    Setting { name: "delete a schedule", begin: schedule::begin::scheduling::<2>, ..GOING },
     Setting {
         name: "delete a schedule that was moved",
         budgets: [TWO, TWO],
-        begin: schedule::moved,
+        begin: schedule::begin::moved,
         ..GOING
     },
-    Setting { name: "forged event", begin: schedule::forged, budgets: [ONE, ONE], ..GOING },
+    Setting { name: "forged event", begin: schedule::begin::forged, budgets: [ONE, ONE], ..GOING },
     Setting {
         name: "apply now",
         budgets: [TWO, TWO],
-        begin: schedule::applying,
+        begin: schedule::begin::applying,
         horizon: EVER,
         edits: &[schedule::Edit::Touch],
         ..SCHEDULE

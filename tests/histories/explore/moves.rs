@@ -10,8 +10,10 @@ use jumpcloud_operator::api::submission::Recorded;
 
 use super::drive::{Book, Driver};
 use super::kind::{Hidden, Kind};
-use super::replica::{Doing, Memory, deadlines};
-use super::state::{QUARANTINE, Setting, State, is_busy, is_planning};
+use super::replica::{Doing, Memory, Replica, deadlines};
+use super::setting::Setting;
+use super::state::State;
+use super::timing::QUARANTINE;
 use super::wire::Fault;
 use crate::clock::Ms;
 
@@ -45,7 +47,7 @@ impl<K: Kind> State<K> {
     pub fn moves(&self, setting: &Setting<K>) -> Vec<Move<K::Edit>> {
         let mut calm = Vec::new();
         let mut odd = Vec::new();
-        if let Some(r) = self.replicas.iter().position(is_planning) {
+        if let Some(r) = self.replicas.iter().position(Replica::is_planning) {
             calm.push(Move::Plan(r));
             if self.left.allows(|left| &mut left.pauses) {
                 odd.push(Move::Pause(r));
@@ -110,7 +112,7 @@ impl<K: Kind> State<K> {
                 odd.push(Move::Happen(what));
             }
         }
-        if !self.replicas.iter().any(is_busy)
+        if !self.replicas.iter().any(Replica::is_busy)
             && let Some(at) = self.next_time(setting)
         {
             calm.push(Move::Tick(at));

@@ -11,7 +11,9 @@ use jumpcloud_operator::plan::intent::Intent;
 
 use super::canon::Canon;
 use super::kind::Kind;
-use super::state::{JOB_TIMEOUT, Note, Object, Order, Stored};
+use super::object::{Object, Stored};
+use super::request::{Note, Order};
+use super::timing::JOB_TIMEOUT;
 use crate::clock::{Ms, moment, span};
 
 /// An operator.
@@ -112,6 +114,16 @@ impl<K: Kind> Replica<K> {
     /// Its wall clock.
     pub fn clock(&self, now: Ms) -> Timestamp {
         crate::clock::stamp(now + self.skew)
+    }
+
+    /// Whether it is in the middle of something that others wait for.
+    pub fn is_busy(&self) -> bool {
+        !self.stopped && (self.woken || self.pass.is_some())
+    }
+
+    /// Whether it is about to plan, which nothing but time can change.
+    pub fn is_planning(&self) -> bool {
+        !self.stopped && self.pass.as_ref().is_some_and(|pass| matches!(pass.doing, Doing::Plan))
     }
 
     /// Its fingerprint.

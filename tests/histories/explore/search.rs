@@ -5,10 +5,12 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::budget::Budget;
 use super::drive::Book;
 use super::kind::Kind;
 use super::moves::Move;
-use super::state::{Budget, Setting, State};
+use super::setting::Setting;
+use super::state::State;
 use super::trace;
 use crate::invariants::Violation;
 

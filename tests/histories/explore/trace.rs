@@ -2,8 +2,10 @@
 
 use super::kind::{Hidden, Kind};
 use super::moves::Move;
+use super::object::Object;
 use super::replica::Doing;
-use super::state::{Late, Object, Request, State};
+use super::request::{Late, Request};
+use super::state::State;
 use super::wire::Fault;
 
 /// What is about to happen.

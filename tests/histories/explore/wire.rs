@@ -7,8 +7,10 @@ use jumpcloud_operator::api::submission::{Operation, Recorded};
 
 use super::drive::Driver;
 use super::kind::{Called, Kind, Receipt};
+use super::object::{Object, Stored};
 use super::replica::Doing;
-use super::state::{DELAY, Late, Note, Object, Order, Request, State, Stored};
+use super::request::{Late, Note, Order, Request};
+use super::timing::DELAY;
 use super::wrong::Wrong;
 use crate::clock::{Ms, moment};
 use crate::invariants::Violation;
@@ -253,17 +255,5 @@ impl<K: Kind> Driver<'_, K> {
         K::written(&mut self.state.cloud, &live.status.status, &object, now, &mut self.book.broken);
         self.state.notify();
         object
-    }
-}
-
-impl<K: Kind> State<K> {
-    /// A write of spec or metadata by others.
-    pub fn by_author(&mut self, change: impl FnOnce(&mut Object<K>)) {
-        if let Some(live) = self.api.live() {
-            let mut object = (**live).clone();
-            change(&mut object);
-            self.api.keep(object);
-            self.notify();
-        }
     }
 }

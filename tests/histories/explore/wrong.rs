@@ -1,5 +1,9 @@
 //! Wrong operators. Each breaks one rule of the protocol; the explorer must find where that leads.
 
+use jumpcloud_operator::api::submission::{Recorded, Submission};
+
+use crate::clock::{MINUTE, stamp};
+
 /// What a wrong one does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrong {
@@ -74,3 +78,16 @@ pub const ALL: [Wrong; 22] = [
     Wrong::CancelFirst,
     Wrong::NoFinalizer,
 ];
+
+/// Takes one look for two: as if all users of these records had been missed long ago.
+pub fn one_look(records: &mut [Recorded], counts: impl Fn(&Submission) -> bool) {
+    for record in records {
+        if let Recorded::Known(record) = record
+            && counts(record)
+            && record.look_time.is_none()
+        {
+            record.look_time = Some(stamp(-60 * MINUTE));
+            record.missing.clone_from(&record.members);
+        }
+    }
+}

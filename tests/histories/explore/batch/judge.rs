@@ -1,13 +1,14 @@
 //! What must be so when nothing moves any more.
 
 use jumpcloud_operator::api::user_status::{UserStatus, reason, result};
-
 use jumpcloud_operator::plan::facts::{Facts, Notes};
 
 use super::Batches;
 use crate::explore::canon;
 use crate::explore::kind::{Kind, Step};
-use crate::explore::state::{Object, Setting, State};
+use crate::explore::object::Object;
+use crate::explore::setting::Setting;
+use crate::explore::state::State;
 use crate::invariants::Violation;
 
 /// Everything that is wrong.
@@ -74,7 +75,7 @@ fn untrue(state: &State<Batches>, live: &Object<Batches>, line: &UserStatus) -> 
     let cloud = &state.cloud;
     let made = |user: &&super::cloud::User| user.job.is_some_and(|job| cloud.jobs[job].uid == live.uid);
     let ours = cloud.users.iter().filter(made).find(|user| user.username == line.username);
-    let unknown = cloud.unknown.iter().find(|(name, _)| *name == line.username).map_or(0, |(_, n)| *n);
+    let unknown = cloud.unknown.of(&line.username);
     match line.result.as_str() {
         result::CREATED | result::UPDATED | result::UNCHANGED => {
             let user = cloud.users.iter().find(|user| line.id.as_ref() == Some(&user.id));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jumpcloud_operator::api::scheduled_user_state::ScheduledState;
-use jumpcloud_operator::api::submission::{AcceptedEvent, Operation, Submission};
+use jumpcloud_operator::api::submission::{AcceptedEvent, Operation};
 use jumpcloud_operator::plan::facts::{Row as JobRow, Word};
 use jumpcloud_operator::plan::schedule::facts::{EventsWanted, Key, Listed, Person, Read};
 use jumpcloud_operator::users::row::fold;
@@ -11,7 +11,9 @@ use jumpcloud_operator::users::row::fold;
 use crate::clock::{MINUTE, Ms, moment, stamp};
 use crate::explore::canon::Canon;
 use crate::explore::kind::{Hidden, Receipt};
-use crate::explore::state::{Order, SERVICE};
+use crate::explore::request::Order;
+use crate::explore::timing::SERVICE;
+use crate::explore::unknown::Unknown;
 use crate::schedules::manifest::{Change, id, username};
 
 /// JumpCloud.
@@ -24,7 +26,7 @@ pub struct Cloud {
     /// Jobs that set states.
     jobs: Vec<Job>,
     /// For each user id the intents whose outcome is not known.
-    pub unknown: Vec<(String, u8)>,
+    pub unknown: Unknown,
     ids: usize,
 }
 
@@ -175,23 +177,6 @@ impl Cloud {
         Some(rows.collect())
     }
 
-    /// One more request with these users whose outcome is not known.
-    pub fn is_unknown(&mut self, record: &Submission) {
-        for name in &record.members {
-            match self.unknown.iter_mut().find(|(known, _)| known == name) {
-                Some((_, times)) => *times += 1,
-                None => self.unknown.push((name.clone(), 1)),
-            }
-        }
-    }
-
-    /// The outcome of a request is known.
-    pub fn is_known(&mut self, record: &Submission) {
-        for (_, times) in self.unknown.iter_mut().filter(|(id, _)| record.members.contains(id)) {
-            *times = times.saturating_sub(1);
-        }
-    }
-
     /// What JumpCloud may do at any moment.
     pub fn hidden(&self, reading: Option<&Read>) -> Vec<Hidden> {
         let mut all = Vec::new();
@@ -222,9 +207,6 @@ impl Cloud {
             canon.word(u64::from(job.done));
             canon.maybe_time((!job.done).then_some(job.due));
         }
-        for (id, times) in &self.unknown {
-            canon.text(id);
-            canon.word(u64::from(*times));
-        }
+        self.unknown.put_into(canon);
     }
 }

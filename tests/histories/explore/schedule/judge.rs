@@ -5,14 +5,16 @@ use jumpcloud_operator::api::schedule_status::{ScheduledUserStateStatus, reason,
 use jumpcloud_operator::api::submission::{Operation, Recorded};
 use jumpcloud_operator::plan::schedule::facts::{Call, Facts, Notes};
 
+use super::Schedules;
 use super::cloud::{Cloud, Event};
-use super::{Schedules, declares};
 use crate::clock::stamp;
 use crate::explore::canon;
 use crate::explore::kind::{Called, Kind, Step};
-use crate::explore::state::{Object, Setting, State};
+use crate::explore::object::Object;
+use crate::explore::setting::Setting;
+use crate::explore::state::State;
 use crate::invariants::Violation;
-use crate::schedules::manifest::id;
+use crate::schedules::manifest::{Change, id};
 
 /// A status was written.
 pub fn written(
@@ -33,7 +35,7 @@ pub fn written(
                     .any(|line| line.id.as_ref() == Some(id) && line.unknown_sends.is_some())
         });
         if !open && !traced && record.accept_time.is_none() {
-            cloud.is_known(record);
+            cloud.unknown.settle(&record.members);
         }
     }
     let earlier = |nonce: &str| {
@@ -43,14 +45,14 @@ pub fn written(
     for record in after.status.status.submissions.iter().filter_map(Recorded::known) {
         let known = earlier(&record.nonce);
         if known.is_none() {
-            cloud.is_unknown(record);
+            record.members.iter().for_each(|id| cloud.unknown.add(id));
             if record.operation == Operation::Schedule && !after.finalizer {
                 let text = format!("{} is intended without the finalizer", record.nonce);
                 found.push(Violation { rule: "S3", text });
             }
         }
         if record.accept_time.is_some() && known.is_some_and(|known| known.accept_time.is_none()) {
-            cloud.is_known(record);
+            cloud.unknown.settle(&record.members);
         }
         for event in &record.events {
             let made = cloud
@@ -99,6 +101,11 @@ fn is_of(entry: &jumpcloud_operator::api::schedule_status::EventEntry, event: &E
     entry.id == id(event.user) && entry.scheduled_job_id == event.job_id
 }
 
+/// What a manifest declares of a user, by number.
+fn declares(object: &Object<Schedules>, number: usize) -> Option<Change> {
+    object.spec.manifest.names(number).then_some(object.spec.manifest.change)
+}
+
 /// Whether a user that is declared is left without an event.
 fn bereaved(cloud: &Cloud, basis: &Object<Schedules>, event: &Event) -> bool {
     let left = cloud.events.iter().any(|other| other.user == event.user && !other.gone);
@@ -145,7 +152,7 @@ pub fn at_rest(setting: &Setting<Schedules>, state: &State<Schedules>) -> Vec<Vi
         };
         let line = status.users.iter().find(|line| line.id == Some(id(number)));
         let said = line.map(|line| (line.result.as_str(), line.reason.as_deref()));
-        let unknown = state.cloud.unknown.iter().find(|(user, _)| *user == id(number)).map_or(0, |(_, n)| *n);
+        let unknown = state.cloud.unknown.of(&id(number));
         let given_up = said == Some((result::FAILED, Some(reason::SUBMISSION_UNKNOWN)));
         if given_up && unknown < 2 {
             broken("I5", format!("u{number} is {said:?} after {unknown} unknown outcomes"));

@@ -59,7 +59,8 @@ pub fn resolve<S: Records>(
         if now >= submit_by {
             return Resolution::GiveUp;
         }
-    } else if live.status == wanted {
+    } else if live.status == wanted && live.generation == planned.generation {
+        // After an edit the pass goes on by what nobody declares any more: another one begins.
         return Resolution::Written;
     }
     let same = live.generation == planned.generation && live.status == planned.status;
@@ -122,11 +123,13 @@ mod tests {
 
     #[test]
     fn a_write_without_an_intent_took_place_when_the_status_is_the_wanted_one() {
-        let (before, wanted) = (status(&["n"]), status(&[]));
-        let of = |status| Snapshot { uid: "u", generation: 1, status };
-        let resolved = |live| resolve(of(&before), &wanted, None, of(live), 0, at(1));
-        assert_eq!(resolved(&wanted), Resolution::Written);
-        assert_eq!(resolved(&before), Resolution::WriteAgain);
-        assert_eq!(resolved(&status(&["m"])), Resolution::GiveUp);
+        let (before, wanted, strange) = (status(&["n"]), status(&[]), status(&["m"]));
+        let of = |generation, status| Snapshot { uid: "u", generation, status };
+        let resolved =
+            |generation, live| resolve(of(1, &before), &wanted, None, of(generation, live), 0, at(1));
+        assert_eq!(resolved(1, &wanted), Resolution::Written);
+        assert_eq!(resolved(1, &before), Resolution::WriteAgain);
+        assert_eq!(resolved(1, &strange), Resolution::GiveUp);
+        assert_eq!(resolved(2, &wanted), Resolution::GiveUp, "the spec was edited");
     }
 }

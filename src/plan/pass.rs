@@ -177,13 +177,15 @@ impl<'a> Pass<'a> {
             // Their users are anybody again, and count as outstanding.
             groups = sorter.sort(&mut self.draft, &mut self.wakes);
         }
+        // Parts whose users count as anybody only once the next pass has taken them out.
+        let undissolved = groups.iter().filter(|group| group.half.is_some() && group.ready() == 0).count();
         let outstanding = Outstanding {
-            ready: groups.iter().map(Group::ready).sum(),
+            ready: groups.iter().map(Group::ready).sum::<usize>() + undissolved,
             later: groups.iter().map(|group| group.later).sum(),
             awaiting: groups.iter().map(|group| group.awaiting).sum(),
             under_repair: groups.iter().map(|group| group.under_repair).sum(),
         };
-        let unseen = groups.iter().any(|group| group.unseen() > 0);
+        let unseen = undissolved > 0 || groups.iter().any(|group| group.unseen() > 0);
         let nothing =
             || Submitting { outstanding, read: None, intent: None, repairs: Vec::new(), unseen: false };
         let not_yet = || Submitting { unseen, ..nothing() };

@@ -29,15 +29,14 @@ pub fn check(world: &World) -> Vec<String> {
         if order.organization != "org" || order.forbidden {
             wrong("sent to another organisation, or with --read-only");
         }
-        // One that came after the intent, with whose write it is read back, is too late for this request.
-        let intended = world
-            .api
-            .versions
-            .iter()
-            .filter_map(|kept| kept.object.as_deref().filter(|object| object.uid == order.uid))
-            .map(|object| &object.status.submissions)
-            .find(|records| records.iter().any(|record| record.nonce() == Some(order.nonce.as_str())));
-        if intended.is_some_and(|records| records.iter().any(|record| record.known().is_none())) {
+        // What came after the intent, with whose write it is read back, is too late for this request.
+        let of_this = world.api.versions.iter().filter_map(|kept| kept.object.as_deref());
+        let intended = of_this.filter(|object| object.uid == order.uid).find(|object| {
+            object.status.submissions.iter().any(|record| record.nonce() == Some(order.nonce.as_str()))
+        });
+        if intended
+            .is_some_and(|object| object.status.submissions.iter().any(|record| record.known().is_none()))
+        {
             wrong("sent beside a record of a newer operator");
         }
         if post.spare <= 0 {
@@ -52,8 +51,9 @@ pub fn check(world: &World) -> Vec<String> {
             }
             continue;
         };
-        let undone = [live, &*order.basis]
-            .iter()
+        let undone = [Some(live), Some(&*order.basis), intended]
+            .into_iter()
+            .flatten()
             .all(|object| object.spec.manifest.deletion != DeletionPolicy::Retain);
         if order.operation == Operation::Schedule && undone && !live.finalizer {
             wrong("sent without the finalizer");

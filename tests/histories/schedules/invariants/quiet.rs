@@ -72,7 +72,9 @@ pub fn check(history: &History) -> Vec<String> {
             let days = usize::try_from(((start - HOUR - rest) / DAY).max(0) + 1).unwrap();
             let hour = count((start - HOUR - SECOND).max(rest), start);
             let after = count(start.max(rest), Ms::MAX);
-            if !acted && (before > days || hour > 2 || after > 3) {
+            // Another object that lets go of users at its own date is a reason to see to what was left.
+            let neighbours = 2 * (world.profile.objects - 1);
+            if !acted && (before > days || hour > 2 || after > 3 + neighbours) {
                 found.push(format!(
                     "{place} by {process}: {before} looks in {days} days, {hour} in the last hour, {after} after"
                 ));

@@ -3,10 +3,13 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 use crate::clock;
+
+/// How many connections may wait to be taken.
+const BACKLOG: u32 = 1024;
 
 /// Asks for it, and says whether it is so. Clones are about the same host.
 #[derive(Clone, Debug)]
@@ -49,23 +52,44 @@ impl Refusal {
         Asked(self.until.subscribe())
     }
 
-    /// Listens at `address` again, when the time is over and the port is free.
+    /// Listens at `address` again when the time is over. Until then a socket that does not listen keeps the port: else
+    /// a connection of somebody else might have it, for as long as that lasts.
     pub(crate) async fn sit_out(&self, address: SocketAddr) -> TcpListener {
+        let mut kept = keep(address).await;
         self.listening.send_replace(false);
         loop {
             let left = self.until.borrow().map(|until| until.saturating_duration_since(clock::instant()));
-            match left.filter(|left| !left.is_zero()) {
-                Some(left) => tokio::time::sleep(left).await,
-                None => match TcpListener::bind(address).await {
-                    Ok(listener) => {
-                        self.until.send_replace(None);
-                        self.listening.send_replace(true);
-                        return listener;
-                    }
-                    // A connection of somebody else may have the port for a moment.
-                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-                },
+            if let Some(left) = left.filter(|left| !left.is_zero()) {
+                tokio::time::sleep(left).await;
+                continue;
             }
+            match kept.listen(BACKLOG) {
+                Ok(listener) => {
+                    self.until.send_replace(None);
+                    self.listening.send_replace(true);
+                    return listener;
+                }
+                Err(_) => kept = keep(address).await,
+            }
+        }
+    }
+}
+
+/// A socket that has the address and does not listen.
+async fn keep(address: SocketAddr) -> TcpSocket {
+    loop {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        };
+        let kept = socket.and_then(|socket| {
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            Ok(socket)
+        });
+        match kept {
+            Ok(socket) => return socket,
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }

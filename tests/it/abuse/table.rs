@@ -224,7 +224,7 @@ const CASES: &[Case] = &[
     Case {
         number: 17,
         what: "dates far away, or a moment ago",
-        holds: "the last day of the year 9999 is scheduled, one beyond is refused, and so is a nanosecond (whole seconds only); this second is missed; silence afterwards",
+        holds: "the last day that may be declared, 30 December 9999, is scheduled, one beyond is refused, and so is a nanosecond (whole seconds only); this second is missed; silence afterwards",
         tests: &[
             ("tests/it/abuse/dates.rs", &["case_17_dates_at_the_ends_of_time"]),
             ("tests/it/schedules/clocks.rs", &["far_away", "in_the_past"]),

@@ -3,6 +3,7 @@
 //! A connection is checked when it is new to this process, when it or its Secret has changed, when a
 //! pass has doubts, and slowly while it is bad. A good one that nobody doubts costs nothing.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,6 +97,8 @@ async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Ac
     if due == Due::Nothing {
         return Ok(Action::await_change());
     }
+    let Some(connection) = as_it_is(connection, context).await? else { return Ok(Action::await_change()) };
+    let connection = &*connection;
     let mut asked = None;
     let (finding, version) = match context.connections.outbound().endpoint(&connection.spec) {
         Err(why) => (Finding::Invalid(why), None),
@@ -147,6 +150,27 @@ async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Ac
     // A new object knows nothing of schedules that are older.
     context.connections.changes().note(format!("{namespace}/{}", connection.name_any()));
     Ok(Action::await_change())
+}
+
+/// The connection: as watched, or read anew when the watch has not told yet of what this process has written. A check
+/// that compares what it found with an older status would leave the newer one there, and nobody would be woken.
+/// `None` when it is gone.
+async fn as_it_is<'a>(
+    watched: &'a JumpCloudConnection,
+    context: &Context,
+) -> Result<Option<Cow<'a, JumpCloudConnection>>, Error> {
+    let (namespace, name) = (watched.namespace().unwrap_or_default(), watched.name_any());
+    let told = watched.status.as_ref().map(own).unwrap_or_default();
+    if context.connections.said(&namespace, &name).is_none_or(|said| said == told) {
+        return Ok(Some(Cow::Borrowed(watched)));
+    }
+    let api: Api<JumpCloudConnection> = Api::namespaced(context.client.clone(), &namespace);
+    Ok(within(KUBE_TIMEOUT, api.get_opt(&name)).await??.map(Cow::Owned))
+}
+
+/// What checks write of a status.
+fn own(status: &JumpCloudConnectionStatus) -> JumpCloudConnectionStatus {
+    JumpCloudConnectionStatus { scheduled_events: None, ..status.clone() }
 }
 
 fn again(context: &Context) -> Action {
@@ -216,6 +240,7 @@ async fn write(
     let uid = connection.uid().unwrap_or_default();
     let patch = status_patch(&uid, &connection.resource_version().unwrap_or_default(), old, new);
     let api: Api<JumpCloudConnection> = Api::namespaced(context.client.clone(), &namespace);
+    context.connections.says(&namespace, &name, own(new));
     let written =
         within(KUBE_TIMEOUT, api.patch_status(&name, &written_by_us(), &Patch::Merge(&patch))).await;
     if !matches!(written, Ok(Ok(_))) {

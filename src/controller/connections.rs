@@ -22,7 +22,7 @@ use super::credentials::{self, KeyMaterial, Outbound};
 use super::error::Error;
 use super::scheduled_events::Changes;
 use super::turns::Shared;
-use crate::api::connection::{JumpCloudConnection, JumpCloudConnectionSpec};
+use crate::api::connection::{JumpCloudConnection, JumpCloudConnectionSpec, JumpCloudConnectionStatus};
 use crate::jumpcloud::auth::Credential;
 use crate::jumpcloud::bucket::Limits;
 use crate::jumpcloud::client::{ClientConfig, JumpCloud};
@@ -70,6 +70,8 @@ struct Held {
     in_doubt: bool,
     /// What the check came to could not be written to the connection's status.
     untold: bool,
+    /// The status that this process has written last, or meant to.
+    said: Option<JumpCloudConnectionStatus>,
     state: State,
 }
 
@@ -203,6 +205,21 @@ impl Connections {
                 held.untold = true;
             }
         });
+    }
+
+    /// This status is about to be written.
+    pub fn says(&self, namespace: &str, name: &str, status: JumpCloudConnectionStatus) {
+        self.with(|held| {
+            if let Some(held) = held.get_mut(&key(namespace, name)) {
+                held.said = Some(status);
+            }
+        });
+    }
+
+    /// The status that this process has written last, or meant to: one that differs is older, or somebody else's.
+    #[must_use]
+    pub fn said(&self, namespace: &str, name: &str) -> Option<JumpCloudConnectionStatus> {
+        self.with(|held| held.get(&key(namespace, name))?.said.clone())
     }
 
     /// Counts how often the connection has changed: its spec, its Secret, whether it can be used.
@@ -387,7 +404,9 @@ impl Connections {
             // A check that finds what it found before changes nothing: who was refused still waits.
             let same = before.is_some_and(|held| held.generation == generation && held.state.is_like(&state));
             let epoch = before.map_or(0, |held| held.epoch) + u64::from(!same);
-            all.insert(key_of(connection), Held { generation, epoch, in_doubt: false, untold: false, state });
+            let said = before.and_then(|held| held.said.clone());
+            let held = Held { generation, epoch, in_doubt: false, untold: false, said, state };
+            all.insert(key_of(connection), held);
         });
     }
 

@@ -61,9 +61,12 @@ fn given_up(history: &History, job: &Job, username: &str, before: Ms) -> bool {
         .filter(|(_, object)| {
             let present = record(&object.status, &job.nonce);
             had_job |= present.is_some_and(|record| record.job_id.is_some());
-            let ended = failure(&object.status, username)
-                .is_some_and(|failure| ENDED.contains(&failure.reason.as_str()));
-            had_job && present.is_none() && ended
+            // A conflict is one also of a request that got no answer: what was found is somebody else.
+            let ended = failure(&object.status, username).is_some_and(|failure| {
+                let conflict = failure.reason == reason::ALREADY_EXISTS;
+                (had_job || conflict) && ENDED.contains(&failure.reason.as_str())
+            });
+            present.is_none() && ended
         })
         .any(|(kept, _)| misses(history, username, kept.at, before).next().is_some())
 }

@@ -64,6 +64,7 @@ fn of_user(history: &History, object: &Object, number: usize) -> Option<String> 
         .made_by(object)
         .filter(listed)
         .filter(|event| !is_stuck(world, object, event) && !is_mistaken(world, object, event))
+        .filter(|event| !world.is_swapped(event, object.uid))
         .count();
     if made > 1 {
         return Some(format!("{made} events that we made"));

@@ -29,8 +29,8 @@ async fn a_connection_that_is_fine_again_says_so_whatever_the_watch_has_told() {
     let _operator = world.operator_behind(&proxy, QUICK);
     world.connection_reason("default", "Succeeded").await;
     proxy.freeze_watches(&Which::all().on("jumpcloudconnections"));
-    // Longer than the client tries.
-    world.sim.refuse_connections(Duration::from_secs(20));
+    // Longer than the client tries, when it looks for users and when it checks.
+    world.sim.refuse_connections(Duration::from_secs(45));
     world.apply_batch("sales", &json!({"users": plain_users("u", 2)}));
     world.connection_reason("default", "Retrying").await;
     world.connection_reason("default", "Succeeded").await;

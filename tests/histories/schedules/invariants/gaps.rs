@@ -42,7 +42,10 @@ impl World {
                 });
             // Another date or state that could not be scheduled leaves nothing that is wanted.
             let failed = object.said(number).is_some_and(|line| line.result == result::FAILED);
+            // Declared by a batch alone, which has told nothing of its users yet.
+            let awaited = self.environment.awaited.is_some() && !manifest.names(number);
             let excused = (failed && event.change != manifest.change)
+                || awaited
                 || self.jumpcloud.setting.poison.contains(&number)
                 || self.is_taken_away(index, number)
                 || self.is_excused(number);

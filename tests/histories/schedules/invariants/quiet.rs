@@ -74,7 +74,7 @@ pub fn check(history: &History) -> Vec<String> {
             let after = count(start.max(rest), Ms::MAX);
             // Another object that lets go of users at its own date is a reason to see to what was left.
             let neighbours = 2 * (world.profile.objects - 1);
-            if !acted && (before > days || hour > 2 || after > 3 + neighbours) {
+            if !acted && (before > days + neighbours || hour > 2 || after > 3 + neighbours) {
                 found.push(format!(
                     "{place} by {process}: {before} looks in {days} days, {hour} in the last hour, {after} after"
                 ));

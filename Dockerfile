@@ -5,26 +5,31 @@
 
 # The version is that of rust-toolchain.toml. Its glibc is linked into the program: the image has no libraries.
 FROM --platform=$BUILDPLATFORM docker.io/library/rust:1.95.0-bookworm AS build
+ARG BUILDARCH
 ARG TARGETARCH
 WORKDIR /src
-# Both compilers are there on either machine, so that no emulator is needed.
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends gcc-x86-64-linux-gnu libc6-dev-amd64-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
-    && rm -rf /var/lib/apt/lists/*
 COPY rust-toolchain.toml ./
+# A compiler for the other machine where it is another one, so that no emulator is needed.
 RUN case "$TARGETARCH" in \
-        amd64) echo x86_64 ;; \
-        arm64) echo aarch64 ;; \
+        amd64) machine=x86_64 package=x86-64 ;; \
+        arm64) machine=aarch64 package=aarch64 ;; \
         *) echo "no image is made for $TARGETARCH; take amd64 or arm64" >&2; exit 1 ;; \
-    esac >/machine \
-    && rustup target add "$(cat /machine)-unknown-linux-gnu" \
+    esac \
+    && echo "TRIPLE=$machine-unknown-linux-gnu" >/target.mk \
+    && if [ "$BUILDARCH" != "$TARGETARCH" ]; then \
+        apt-get update \
+        && apt-get install --yes --no-install-recommends "gcc-$package-linux-gnu" "libc6-dev-$TARGETARCH-cross" \
+        && rm -rf /var/lib/apt/lists/* \
+        && echo "CROSS=$machine-linux-gnu-" >>/target.mk; \
+    fi \
+    && rustup target add "$machine-unknown-linux-gnu" \
     && cargo install --locked cargo-auditable@0.7.7
 COPY Makefile Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
 COPY src src
 COPY tests tests
-RUN make static TRIPLE="$(cat /machine)-unknown-linux-gnu" CROSS="$(cat /machine)-linux-gnu-" CARGO_AUDITABLE=cargo-auditable \
-    && cp "target/$(cat /machine)-unknown-linux-gnu/release/jumpcloud-operator" /jumpcloud-operator
+RUN make static CARGO_AUDITABLE_ROOT="$CARGO_HOME" $(cat /target.mk) \
+    && cp target/*-unknown-linux-gnu/release/jumpcloud-operator /jumpcloud-operator
 
 # The files beside the program, made by the same tool as in `make image`.
 FROM --platform=$BUILDPLATFORM docker.io/library/golang:1.26-bookworm AS files

@@ -20,6 +20,14 @@ pub enum Error {
         /// The binaries that are neither cached nor provided.
         missing: String,
     },
+    /// There is no such tool of packaging.
+    #[error("there is no tool {name}; take one of {known}")]
+    NoTool {
+        /// What was asked for.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
     /// `go build` failed.
     #[error("failed to build {binary} with go; the end of its output:\n{tail}")]
     Build {

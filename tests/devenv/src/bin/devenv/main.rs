@@ -1,15 +1,17 @@
 //! The command line of the development environment: builds the control plane's binaries, keeps a control plane running,
-//! shows the operator at work.
+//! shows the operator at work, runs the tools of packaging.
 
 mod demo;
 mod ending;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use devenv::binaries::{Binaries, ControllerManagerBinary};
 use devenv::control_plane::{ControlPlane, ControllerManager, Controllers, Options};
+use devenv::packaging;
 
 /// A real Kubernetes control plane on this machine, without containers.
 #[derive(Debug, Parser)]
@@ -30,6 +32,14 @@ enum Command {
     },
     /// Show the operator at work on 250 users and two dates, with a simulated JumpCloud.
     Demo,
+    /// Run a tool of tests/packaging, which is built before when it has changed.
+    Tool {
+        /// Which one.
+        name: String,
+        /// What it is told.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -37,6 +47,7 @@ fn main() -> ExitCode {
         Command::Build => build(),
         Command::Up { dir } => up(dir),
         Command::Demo => demo::run(),
+        Command::Tool { name, arguments } => tool(&name, &arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -73,5 +84,12 @@ fn up(directory: Option<PathBuf>) -> anyhow::Result<()> {
     eprintln!("devenv: logs and audit.log are beside the kubeconfig; Ctrl-C ends it and removes all of it");
     ending::wait(|| Ok(control_plane.check_running()?))?;
     eprintln!("devenv: ending");
+    Ok(())
+}
+
+fn tool(name: &str, arguments: &[OsString]) -> anyhow::Result<()> {
+    let path = packaging::provide(name)?;
+    let status = std::process::Command::new(&path).args(arguments).status()?;
+    anyhow::ensure!(status.success(), "{name} ended with {status}");
     Ok(())
 }

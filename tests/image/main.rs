@@ -119,7 +119,10 @@ async fn names_are_looked_up_as_a_pod_does() {
         return;
     };
     // As a kubelet writes it.
-    root.write("etc/resolv.conf", &format!("search people.svc.cluster.local\nnameserver {}\noptions ndots:5\n", names.address));
+    root.write(
+        "etc/resolv.conf",
+        &format!("search people.svc.cluster.local\nnameserver {}\noptions ndots:5\n", names.address),
+    );
     root.write("ca/ca.crt", &tls.authority);
     let ended = listing(&root, &tls.url("from-a-name-server.test"), &["--ca-file", "/ca/ca.crt"]);
     assert!(ended.success, "{}; asked for {:?}", ended.text, names.asked());

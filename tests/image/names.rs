@@ -28,7 +28,9 @@ impl Names {
         tokio::spawn(async move {
             let mut query = [0_u8; 512];
             while let Ok((length, from)) = socket.recv_from(&mut query).await {
-                let Some((name, reply)) = answer(query.get(..length).unwrap_or_default(), known) else { continue };
+                let Some((name, reply)) = answer(query.get(..length).unwrap_or_default(), known) else {
+                    continue;
+                };
                 seen.lock().unwrap_or_else(PoisonError::into_inner).push(name);
                 // Who asked may have gone.
                 drop(socket.send_to(&reply, from).await);

@@ -43,7 +43,8 @@ pub fn provide(name: &str) -> Result<PathBuf> {
     let built = scratch.path().join(tool.name);
     let place = kept.join(tool.name);
     // The scratch folder may be on another file system, where a rename cannot reach.
-    let beside = tempfile::NamedTempFile::new_in(&kept).map_err(Error::io("write into", &kept))?.into_temp_path();
+    let beside =
+        tempfile::NamedTempFile::new_in(&kept).map_err(Error::io("write into", &kept))?.into_temp_path();
     fs::copy(&built, &beside).map_err(Error::io("copy to", &beside))?;
     fs::rename(&beside, &place).map_err(Error::io("put in place", &place))?;
     Ok(place)

@@ -102,9 +102,19 @@ async fn resolve_takes_a_permission_of_its_own() {
     // Her right is for batches.
     refused(POLICY, "resolve-grace", &asking(schedule(NAMESPACE, "default"), "abandon")).await;
     // The value that is there hinders nobody; another one does.
-    taken("resolve-ada", &asking(batch(NAMESPACE, "sales", &json!({"users": plain_users("u", 4)})), "adopt")).await;
+    taken("resolve-ada", &asking(batch(NAMESPACE, "sales", &json!({"users": plain_users("u", 4)})), "adopt"))
+        .await;
     refused(POLICY, "resolve-ada", &asking(sales, "adopt-again")).await;
-    let off = ["annotate", "--as", "resolve-ada", "-n", NAMESPACE, "jcub", "sales", "jumpcloud-operator.dev/resolve-"];
+    let off = [
+        "annotate",
+        "--as",
+        "resolve-ada",
+        "-n",
+        NAMESPACE,
+        "jcub",
+        "sales",
+        "jumpcloud-operator.dev/resolve-",
+    ];
     let printed = kubectl(&off, "");
     assert!(printed.success, "{}", printed.text);
     uninstall(POLICY);
@@ -145,7 +155,8 @@ async fn another_teams_connection_takes_a_permission() {
         json!({"metadata": {"finalizers": null}}),
     ] {
         let patch = patch.to_string();
-        let arguments = ["patch", "--as", "use-b", "-n", NAMESPACE, "jcsus", "monday", "--type=merge", "-p", &patch];
+        let arguments =
+            ["patch", "--as", "use-b", "-n", NAMESPACE, "jcsus", "monday", "--type=merge", "-p", &patch];
         let printed = kubectl(&arguments, "");
         assert!(printed.success, "{}", printed.text);
     }

@@ -111,7 +111,7 @@ struct Cache {
 
 impl Cache {
     fn open(pinned: &Pinned) -> Result<Self> {
-        let root = kept()?;
+        let root = cache_root(|name| env::var_os(name).filter(|value| !value.is_empty()))?;
         let name = format!("{}-{}-{}-{}", pinned.kubernetes, pinned.etcd, env::consts::OS, env::consts::ARCH);
         Ok(Self { folder: root.join("controlplane").join(name) })
     }
@@ -169,11 +169,6 @@ impl Cache {
             }
         }
     }
-}
-
-/// The folder for what is built once.
-pub(crate) fn kept() -> Result<PathBuf> {
-    cache_root(|name| env::var_os(name).filter(|value| !value.is_empty()))
 }
 
 fn cache_root(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {

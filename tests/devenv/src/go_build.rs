@@ -35,31 +35,26 @@ pub(crate) fn go_is_present() -> bool {
         .is_ok_and(|s| s.success())
 }
 
-/// Builds `tool`, of the control plane, into `folder`.
-pub(crate) fn build(tool: Tool, pinned: &Pinned, folder: &Path) -> Result<()> {
-    say(&format!("building {} with go", tool.name));
-    compile(tool, &linker_flags(pinned), &module_folder(), folder)
-}
-
-/// Builds `tool`, a package of the Go module in `module`, into `folder`. The executable appears there whole or not at all.
+/// Builds `tool` into `folder`. The executable appears there whole or not at all.
 ///
 /// The build ends with this process: it is supervised as every other child.
-pub(crate) fn compile(tool: Tool, linker_flags: &str, module: &Path, folder: &Path) -> Result<()> {
+pub(crate) fn build(tool: Tool, pinned: &Pinned, folder: &Path) -> Result<()> {
     let log = folder.join(format!(".{}.log", tool.name));
     let unfinished = folder.join(format!(".{}.unfinished", tool.name));
     // The log is appended to, and an earlier failure is of no interest.
     drop(fs::remove_file(&log));
 
+    say(&format!("building {} with go", tool.name));
     let started = Instant::now();
     let go = Program::new("go build", "go", &log)
-        .args(["build", "-trimpath", "-ldflags", linker_flags, "-o"])
+        .args(["build", "-trimpath", "-ldflags", &linker_flags(pinned), "-o"])
         .args([unfinished.as_os_str()])
         .args([tool.package])
         .env("CGO_ENABLED", "0")
         // Neither a workspace nor flags of the person's own may change what is built.
         .env("GOWORK", "off")
         .env("GOFLAGS", "-mod=readonly")
-        .current_dir(module);
+        .current_dir(module_folder());
     let go = Supervised::spawn(go)?;
     loop {
         match go.wait_exit(REPORT_EVERY)? {
@@ -73,7 +68,7 @@ pub(crate) fn compile(tool: Tool, linker_flags: &str, module: &Path, folder: &Pa
                 });
             }
             None => say(&format!(
-                "still building {}, {}; the first build takes minutes",
+                "still building {}, {}; the first build takes about 5 minutes",
                 tool.name,
                 minutes(started.elapsed())
             )),

@@ -113,7 +113,9 @@ fn used(
 /// Whether a field can have its default alone.
 fn is_fixed(schema: &Value, path: &str) -> bool {
     let field = path.split('.').skip(1).try_fold(schema, |schema, name| schema["properties"].get(name));
-    field.is_some_and(|field| field["enum"].as_array().is_some_and(|words| *words == [field["default"].clone()]))
+    field.is_some_and(|field| {
+        field["enum"].as_array().is_some_and(|words| *words == [field["default"].clone()])
+    })
 }
 
 #[test]

@@ -80,9 +80,10 @@ doc: ## Check the API documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace --locked --document-private-items
 
 .PHONY: generate
-generate: ## Write the files that are generated from the code (crds/, docs/reference/)
+generate: ## Write the files that are generated (crds/, docs/reference/, parts of charts/)
 	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- crds --dir crds
 	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- reference --dir docs/reference
+	$(CARGO) run --quiet --locked --bin devenv -- chart
 
 .PHONY: clean
 clean: ## Remove build results; the cache outside the checkout stays

@@ -48,6 +48,15 @@ annotations:
 {{- end -}}
 {{- end -}}
 
+{{- /* The same for a custom resource definition, where `extra` is not needed: called with the root. */ -}}
+{{- define "jumpcloud-operator.crdAnnotations" -}}
+{{- $own := deepCopy .Values.crds.annotations -}}
+{{- if .Values.crds.keep -}}
+{{- $_ := set $own "helm.sh/resource-policy" "keep" -}}
+{{- end -}}
+{{- include "jumpcloud-operator.annotations" (dict "root" . "extra" $own) -}}
+{{- end -}}
+
 {{- define "jumpcloud-operator.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "jumpcloud-operator.fullname" .) .Values.serviceAccount.name -}}
@@ -102,7 +111,7 @@ imagePullSecrets:
   configMap:
     name: {{ default (printf "%s-ca" (include "jumpcloud-operator.fullname" $)) .configMap.name | quote }}
     items:
-      - key: {{ .inline | ternary "ca.crt" .configMap.key | quote }}
+      - key: {{ if .inline }}ca.crt{{ else }}{{ .configMap.key | quote }}{{ end }}
         path: ca.crt
 {{- end -}}
 {{- end -}}
@@ -200,7 +209,11 @@ imagePullSecrets:
 {{- $selector := dict "matchLabels" (include "jumpcloud-operator.selectorLabels" . | fromYaml) -}}
 {{- $all := list -}}
 {{- range .Values.topologySpreadConstraints -}}
-{{- $all = append $all (merge (deepCopy .) (dict "labelSelector" $selector)) -}}
+{{- $constraint := deepCopy . -}}
+{{- if not (hasKey $constraint "labelSelector") -}}
+{{- $_ := set $constraint "labelSelector" $selector -}}
+{{- end -}}
+{{- $all = append $all $constraint -}}
 {{- end -}}
 {{- toYaml $all -}}
 {{- end -}}

@@ -1,6 +1,7 @@
 //! The command line of the development environment: builds the control plane's binaries, keeps a control plane running,
 //! shows the operator at work.
 
+mod chart;
 mod demo;
 mod ending;
 
@@ -28,6 +29,8 @@ enum Command {
         #[arg(long)]
         dir: Option<PathBuf>,
     },
+    /// Write the files of charts/ that are made from crds/ and values.yaml.
+    Chart,
     /// Show the operator at work on 250 users and two dates, with a simulated JumpCloud.
     Demo,
 }
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Build => build(),
         Command::Up { dir } => up(dir),
+        Command::Chart => chart::write(),
         Command::Demo => demo::run(),
     };
     match result {

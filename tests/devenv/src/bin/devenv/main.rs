@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use devenv::binaries::{Binaries, ControllerManagerBinary};
 use devenv::control_plane::{ControlPlane, ControllerManager, Controllers, Options};
+use devenv::packaging::Helm;
 
 /// A real Kubernetes control plane on this machine, without containers.
 #[derive(Debug, Parser)]
@@ -21,7 +22,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Build etcd, kube-apiserver, kube-controller-manager and kubectl, unless they are there.
+    /// Build etcd, kube-apiserver, kube-controller-manager, kubectl and helm, unless they are there.
     Build,
     /// Keep a control plane running until Ctrl-C.
     Up {
@@ -61,6 +62,7 @@ fn build() -> anyhow::Result<()> {
         ControllerManagerBinary::Found(path) => println!("{}", path.display()),
         ControllerManagerBinary::Absent(reason) => eprintln!("devenv: {reason}"),
     }
+    println!("{}", Helm::locate_or_build()?.path().display());
     Ok(())
 }
 

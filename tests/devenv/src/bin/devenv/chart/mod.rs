@@ -47,7 +47,8 @@ struct Generated {
 /// Writes every generated file.
 pub fn write() -> anyhow::Result<()> {
     for file in generate(&repository())? {
-        fs::write(&file.path, file.content).with_context(|| format!("cannot write {}", file.path.display()))?;
+        fs::write(&file.path, file.content)
+            .with_context(|| format!("cannot write {}", file.path.display()))?;
     }
     Ok(())
 }

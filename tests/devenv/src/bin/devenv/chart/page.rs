@@ -21,7 +21,8 @@ pub(super) fn with_table(page: &str, keys: &[Key]) -> anyhow::Result<String> {
 
 fn rows(keys: &[Key], table: &mut String) {
     for key in keys {
-        let default = if key.keys.is_empty() { format!("`{}`", cell(&key.default.to_string())) } else { String::new() };
+        let default =
+            if key.keys.is_empty() { format!("`{}`", cell(&key.default.to_string())) } else { String::new() };
         table.push_str(&format!("| `{}` | {default} | {} |\n", key.dotted(), cell(&meaning(key))));
         rows(&key.keys, table);
     }

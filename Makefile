@@ -121,9 +121,10 @@ test-image: image ## Run the operator from the image's own root file system
 	JUMPCLOUD_OPERATOR_IMAGE=$(abspath $(IMAGE)) $(CARGO) test --locked --test image -- --ignored
 
 .PHONY: generate
-generate: ## Write the files that are generated from the code (crds/, docs/reference/)
+generate: ## Write the files that are generated (crds/, docs/reference/, parts of charts/)
 	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- crds --dir crds
 	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- reference --dir docs/reference
+	$(CARGO) run --quiet --locked --bin devenv -- chart
 
 .PHONY: clean
 clean: ## Remove build results; the cache outside the checkout stays

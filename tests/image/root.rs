@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use devenv::packaging::provide;
+use devenv::tools::provide;
 use devenv::scratch::ScratchDir;
 
 /// The user of the image.

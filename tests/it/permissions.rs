@@ -1,6 +1,7 @@
 //! What `deploy/rbac` allows, and what a namespace that ends still takes.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use jumpcloud_operator::api::GROUP;
 use k8s_openapi::api::authorization::v1::{SelfSubjectRulesReview, SelfSubjectRulesReviewSpec};
@@ -69,6 +70,27 @@ async fn the_operator_may_do_this_and_nothing_else() {
         .map(|(resource, verbs)| (resource, verbs.iter().map(|verb| (*verb).to_owned()).collect()))
         .collect();
     assert_eq!(allowed, wanted);
+}
+
+/// What `helm test` runs, under the same account.
+#[tokio::test(flavor = "multi_thread")]
+async fn check_is_content_with_these_permissions_and_names_a_missing_one() {
+    granted("permissions-check").await;
+    let plain = kubectl(&["-n", "permissions-check", "create", "serviceaccount", "plain"], "");
+    assert!(plain.success, "{}", plain.text);
+    let check = |account: &str| {
+        let kubeconfig = plane().service_account_kubeconfig("permissions-check", account).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_jumpcloud-operator"))
+            .args(["check", "--lease-namespace", "permissions-check"])
+            .env("KUBECONFIG", kubeconfig)
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (fine, said) = check("jumpcloud-operator");
+    assert!(fine && said.contains("permissions are granted for all namespaces"), "{said}");
+    let (fine, said) = check("plain");
+    assert!(!fine && said.contains("may not get secrets in all namespaces"), "{said}");
 }
 
 /// `controller/events.rs` tells this answer from that to a missing permission by its cause.

@@ -19,6 +19,7 @@ pub mod error;
 mod go_build;
 mod kubeconfig;
 mod log_tail;
+pub mod packaging;
 mod pinned;
 pub mod port;
 mod progress;

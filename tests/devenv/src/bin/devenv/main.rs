@@ -1,6 +1,7 @@
 //! The command line of the development environment: builds the control plane's binaries, keeps a control plane running,
 //! shows the operator at work, runs the tools of packaging.
 
+mod chart;
 mod demo;
 mod ending;
 
@@ -11,7 +12,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use devenv::binaries::{Binaries, ControllerManagerBinary};
 use devenv::control_plane::{ControlPlane, ControllerManager, Controllers, Options};
-use devenv::packaging;
+use devenv::packaging::Helm;
+use devenv::tools;
 
 /// A real Kubernetes control plane on this machine, without containers.
 #[derive(Debug, Parser)]
@@ -22,7 +24,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Build etcd, kube-apiserver, kube-controller-manager and kubectl, unless they are there.
+    /// Build etcd, kube-apiserver, kube-controller-manager, kubectl and helm, unless they are there.
     Build,
     /// Keep a control plane running until Ctrl-C.
     Up {
@@ -30,11 +32,13 @@ enum Command {
         #[arg(long)]
         dir: Option<PathBuf>,
     },
+    /// Write the files of charts/ that are made from crds/ and values.yaml.
+    Chart,
     /// Show the operator at work on 250 users and two dates, with a simulated JumpCloud.
     Demo,
     /// Run a tool of tests/packaging, which is built before when it has changed.
     Tool {
-        /// Which one.
+        /// Which one: image, crane, actionlint or helm.
         name: String,
         /// What it is told.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Build => build(),
         Command::Up { dir } => up(dir),
+        Command::Chart => chart::write(),
         Command::Demo => demo::run(),
         Command::Tool { name, arguments } => tool(&name, &arguments),
     };
@@ -68,6 +73,7 @@ fn build() -> anyhow::Result<()> {
         ControllerManagerBinary::Found(path) => println!("{}", path.display()),
         ControllerManagerBinary::Absent(reason) => eprintln!("devenv: {reason}"),
     }
+    println!("{}", Helm::locate_or_build()?.path().display());
     Ok(())
 }
 
@@ -88,7 +94,8 @@ fn up(directory: Option<PathBuf>) -> anyhow::Result<()> {
 }
 
 fn tool(name: &str, arguments: &[OsString]) -> anyhow::Result<()> {
-    let path = packaging::provide(name)?;
+    // Helm with the person's own settings: whoever pushes a chart has logged in before.
+    let path = if name == "helm" { Helm::locate_or_build()?.path().to_owned() } else { tools::provide(name)? };
     let status = std::process::Command::new(&path).args(arguments).status()?;
     anyhow::ensure!(status.success(), "{name} ended with {status}");
     Ok(())

@@ -26,6 +26,9 @@ CARGO_DENY := $(CARGO_DENY_ROOT)/bin/cargo-deny
 CARGO_AUDITABLE_VERSION := 0.7.7
 CARGO_AUDITABLE_ROOT ?= $(JUMPCLOUD_OPERATOR_CACHE)/tools/cargo-auditable-$(CARGO_AUDITABLE_VERSION)
 CARGO_AUDITABLE := $(CARGO_AUDITABLE_ROOT)/bin/cargo-auditable
+AUDITABLE2CDX_VERSION := 0.1.0
+AUDITABLE2CDX_ROOT ?= $(JUMPCLOUD_OPERATOR_CACHE)/tools/auditable2cdx-$(AUDITABLE2CDX_VERSION)
+AUDITABLE2CDX := $(AUDITABLE2CDX_ROOT)/bin/auditable2cdx
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 REVISION = $(shell git rev-parse HEAD)$(if $(shell git status --porcelain),-modified)
 # When the commit was made: an image of the same commit has the same bytes, whenever it is built.
@@ -116,6 +119,19 @@ image: build $(if $(BINARIES),,static) ## Build the container image as an OCI ar
 		--created $(SOURCE_DATE_EPOCH) $(addprefix --binary ,$(or $(BINARIES),$(PLATFORM)=$(STATIC)))
 	@echo "$(IMAGE)"
 
+.PHONY: sbom
+sbom: static $(AUDITABLE2CDX) ## Write what the static program was built from as CycloneDX, beside it
+	$(AUDITABLE2CDX) $(STATIC) >$(STATIC).cdx.json
+
+.PHONY: check-version
+check-version: ## Check that TAG, the program and the charts have one version
+	@test "$(TAG)" = "v$(VERSION)" || { echo "tag $(TAG) is not v$(VERSION), the version in Cargo.toml" >&2; exit 1; }
+	@for chart in charts/*/Chart.yaml; do \
+		for line in 'version: $(VERSION)' 'appVersion: $(VERSION)'; do \
+			grep -qxF "$$line" "$$chart" || { echo "$$chart has no line $$line" >&2; exit 1; }; \
+		done; \
+	done
+
 .PHONY: test-image
 test-image: image ## Run the operator from the image's own root file system
 	JUMPCLOUD_OPERATOR_IMAGE=$(abspath $(IMAGE)) $(CARGO) test --locked --test image -- --ignored
@@ -137,3 +153,7 @@ $(CARGO_DENY):
 $(CARGO_AUDITABLE):
 	@echo "building cargo-auditable $(CARGO_AUDITABLE_VERSION) into $(CARGO_AUDITABLE_ROOT): once" >&2
 	$(CARGO) install --quiet --locked --root $(CARGO_AUDITABLE_ROOT) cargo-auditable@$(CARGO_AUDITABLE_VERSION)
+
+$(AUDITABLE2CDX):
+	@echo "building auditable2cdx $(AUDITABLE2CDX_VERSION) into $(AUDITABLE2CDX_ROOT): once" >&2
+	$(CARGO) install --quiet --locked --root $(AUDITABLE2CDX_ROOT) auditable2cdx@$(AUDITABLE2CDX_VERSION)

@@ -137,10 +137,11 @@ test-image: image ## Run the operator from the image's own root file system
 	JUMPCLOUD_OPERATOR_IMAGE=$(abspath $(IMAGE)) $(CARGO) test --locked --test image -- --ignored
 
 .PHONY: generate
-generate: ## Write the files that are generated (crds/, docs/reference/, parts of charts/)
+generate: ## Write the files that are generated (crds/, docs/reference/, parts of charts/ and deploy/)
 	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- crds --dir crds
 	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- reference --dir docs/reference
 	$(CARGO) run --quiet --locked --bin devenv -- chart
+	$(CARGO) run --quiet --locked --bin devenv -- deploy
 
 .PHONY: clean
 clean: ## Remove build results; the cache outside the checkout stays

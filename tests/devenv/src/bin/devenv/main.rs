@@ -3,6 +3,7 @@
 
 mod chart;
 mod demo;
+mod deploy;
 mod ending;
 
 use std::ffi::OsString;
@@ -34,6 +35,8 @@ enum Command {
     },
     /// Write the files of charts/ that are made from crds/ and values.yaml.
     Chart,
+    /// Write the manifests of deploy/ that are rendered from the chart.
+    Deploy,
     /// Show the operator at work on 250 users and two dates, with a simulated JumpCloud.
     Demo,
     /// Run a tool of tests/packaging, which is built before when it has changed.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Build => build(),
         Command::Up { dir } => up(dir),
         Command::Chart => chart::write(),
+        Command::Deploy => deploy::write(),
         Command::Demo => demo::run(),
         Command::Tool { name, arguments } => tool(&name, &arguments),
     };
@@ -95,7 +99,8 @@ fn up(directory: Option<PathBuf>) -> anyhow::Result<()> {
 
 fn tool(name: &str, arguments: &[OsString]) -> anyhow::Result<()> {
     // Helm with the person's own settings: whoever pushes a chart has logged in before.
-    let path = if name == "helm" { Helm::locate_or_build()?.path().to_owned() } else { tools::provide(name)? };
+    let path =
+        if name == "helm" { Helm::locate_or_build()?.path().to_owned() } else { tools::provide(name)? };
     let status = std::process::Command::new(&path).args(arguments).status()?;
     anyhow::ensure!(status.success(), "{name} ended with {status}");
     Ok(())

@@ -72,12 +72,12 @@ func Build(output string, release Release, binaries map[string]string) error {
 		if err != nil {
 			return err
 		}
-		os, architecture, _ := strings.Cut(platform, "/")
+		system, architecture, _ := strings.Cut(platform, "/")
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
 			Add: built,
 			Descriptor: v1.Descriptor{
 				MediaType: types.OCIManifestSchema1,
-				Platform:  &v1.Platform{OS: os, Architecture: architecture},
+				Platform:  &v1.Platform{OS: system, Architecture: architecture},
 			},
 		})
 	}
@@ -118,10 +118,10 @@ func image(platform, binary string, release Release) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	os, architecture, _ := strings.Cut(platform, "/")
+	system, architecture, _ := strings.Cut(platform, "/")
 	created := v1.Time{Time: release.Created}
 	base, err := mutate.ConfigFile(mutate.MediaType(empty.Image, types.OCIManifestSchema1), &v1.ConfigFile{
-		OS:           os,
+		OS:           system,
 		Architecture: architecture,
 		Created:      created,
 		RootFS:       v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{}},

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use devenv::tools::provide;
 use devenv::scratch::ScratchDir;
+use devenv::tools::provide;
 
 /// The user of the image.
 const USER: &str = "65532:65532";

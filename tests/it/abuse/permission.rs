@@ -37,16 +37,19 @@ fn edit(more: &[Value]) -> Value {
     Value::Array(rules)
 }
 
-fn apply_as(person: &str, object: &Value) -> Printed {
+fn apply_as(person: &str, object: &Value, more: &[&str]) -> Printed {
     let manager = format!("--field-manager={person}");
-    let arguments = ["apply", "--as", person, "--server-side", "--force-conflicts", &manager, "-f", "-"];
+    let mut arguments =
+        vec!["apply", "--as", person, "--server-side", "--force-conflicts", &manager, "-f", "-"];
+    arguments.extend(more);
     kubectl(&arguments, &object.to_string())
 }
 
-/// A policy, like a permission, takes a moment to be in force.
+/// A policy, like a permission, takes a moment to be in force. Nothing is written while it is not: what is there already
+/// would be refused to nobody afterwards.
 async fn refused(policy: &str, person: &str, object: &Value) {
     eventually("a refusal", PATIENCE, async || {
-        let printed = apply_as(person, object);
+        let printed = apply_as(person, object, &["--dry-run=server"]);
         if !printed.success && printed.text.contains(policy) { Ok(()) } else { Err(printed.text) }
     })
     .await;
@@ -54,7 +57,7 @@ async fn refused(policy: &str, person: &str, object: &Value) {
 
 async fn taken(person: &str, object: &Value) {
     eventually("an acceptance", PATIENCE, async || {
-        let printed = apply_as(person, object);
+        let printed = apply_as(person, object, &[]);
         if printed.success { Ok(()) } else { Err(printed.text) }
     })
     .await;

@@ -91,7 +91,7 @@ func TestTheDockerfileMakesTheSameImage(t *testing.T) {
 		default:
 			t.Errorf("%s has no counterpart in `make image`", c.Name())
 		}
-		delete(missing, command.Name())
+		delete(missing, strings.ToLower(command.Name()))
 	}
 	for name := range missing {
 		t.Errorf("%s is missing", name)

@@ -8,6 +8,8 @@ mod helm;
 #[cfg(test)]
 mod notes;
 #[cfg(test)]
+mod openapi;
+#[cfg(test)]
 mod options;
 #[cfg(test)]
 mod permissions;

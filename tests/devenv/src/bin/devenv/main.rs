@@ -4,6 +4,7 @@
 mod chart;
 mod demo;
 mod ending;
+mod openapi;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,6 +33,11 @@ enum Command {
     },
     /// Write the files of charts/ that are made from crds/ and values.yaml.
     Chart,
+    /// Write what a version of Kubernetes says of the kinds that are rendered, for tests.
+    Openapi {
+        /// The version, such as 1.33.2.
+        version: String,
+    },
     /// Show the operator at work on 250 users and two dates, with a simulated JumpCloud.
     Demo,
 }
@@ -41,6 +47,7 @@ fn main() -> ExitCode {
         Command::Build => build(),
         Command::Up { dir } => up(dir),
         Command::Chart => chart::write(),
+        Command::Openapi { version } => openapi::write(&version),
         Command::Demo => demo::run(),
     };
     match result {

@@ -23,6 +23,10 @@ fn contradictions_are_refused_with_what_to_do() {
             json!({"proxy": {"url": "http://p:1", "existingSecret": {"name": "y"}}}),
             "proxy.url and proxy.existingSecret.name exclude each other",
         ),
+        (
+            json!({"proxy": {"existingSecret": {"name": "y"}}, "networkPolicy": {"enabled": true}}),
+            "set networkPolicy.jumpCloud.ports",
+        ),
         (json!({"podDisruptionBudget": {"enabled": true, "maxUnavailable": ""}}), "set one"),
         (json!({"connection": {"enabled": true}}), "connection.apiKey.secretName"),
         (

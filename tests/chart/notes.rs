@@ -32,6 +32,9 @@ fn the_next_command_fits_what_was_installed() {
     assert!(plain.contains("--namespace default create secret generic jumpcloud"), "{plain}");
     assert!(plain.contains("helm test jumpcloud-operator --namespace operators --logs"), "{plain}");
 
+    // What is between the words is copied as it stands: an indented END would end nothing.
+    assert!(plain.contains("\nEND\n") && plain.contains("\napiVersion: "), "{plain}");
+
     let some = notes(&json!({"watchNamespaces": ["people", "b"]}));
     assert!(some.contains("namespaces people, b."), "{some}");
     assert!(some.contains("--namespace people create secret"), "{some}");

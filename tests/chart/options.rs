@@ -329,7 +329,7 @@ fn flags() -> Vec<Case> {
         ("log.level", json!("debug"), "--log-level=debug"),
         ("adminPort", json!(9090), "--admin-address=[::]:9090"),
         ("proxy.url", json!("http://proxy.example:3128"), "--https-proxy=http://proxy.example:3128"),
-        ("extraArgs", json!(["--log-level=warn"]), "--log-level=warn"),
+        ("extraArgs", json!(["--of-tomorrow=x"]), "--of-tomorrow=x"),
     ]
     .into_iter()
     .map(|(value, to, argument)| (value, to, json!({}), Argument(argument)))

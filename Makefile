@@ -77,7 +77,7 @@ test-faults: build controlplane ## Run the long fault runs
 	WEATHER=25 $(CARGO) test --locked --test it -- --test-threads 8 --skip faults:: --skip abuse::load
 
 .PHONY: controlplane
-controlplane: build ## Build etcd and Kubernetes for the tests (about 6 minutes, once)
+controlplane: build ## Build etcd, Kubernetes and Helm for the tests (about 8 minutes, once)
 	$(BUILT)/devenv build
 
 .PHONY: lint

@@ -49,12 +49,22 @@ async fn rules(client: Client) -> BTreeMap<String, Vec<String>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operator_may_do_this_and_nothing_else() {
     let client = granted("permissions").await;
-    let plain = kubectl(&["-n", "permissions", "create", "serviceaccount", "plain"], "");
+    assert_eq!(allowed_beyond("permissions", client).await, wanted());
+}
+
+/// What that client may do which not everybody may, elsewhere than in `namespace`. Makes an account there to compare with.
+pub async fn allowed_beyond(namespace: &str, client: Client) -> BTreeMap<String, Vec<String>> {
+    let plain = kubectl(&["-n", namespace, "create", "serviceaccount", "plain"], "");
     assert!(plain.success, "{}", plain.text);
-    let plain = client_of(&plane().service_account_kubeconfig("permissions", "plain").unwrap()).await;
+    let plain = client_of(&plane().service_account_kubeconfig(namespace, "plain").unwrap()).await;
     let everybody = rules(plain).await;
     let mut allowed = rules(client).await;
     allowed.retain(|resource, verbs| everybody.get(resource) != Some(verbs));
+    allowed
+}
+
+/// The whole list of what the operator may do.
+pub fn wanted() -> BTreeMap<String, Vec<String>> {
     let wanted = [
         (format!("{GROUP}/jumpcloudconnections"), &["get", "list", "watch"][..]),
         (format!("{GROUP}/jumpcloudconnections/status"), &["patch"]),
@@ -65,11 +75,10 @@ async fn the_operator_may_do_this_and_nothing_else() {
         ("/secrets".to_owned(), &["get"]),
         ("events.k8s.io/events".to_owned(), &["create", "patch"]),
     ];
-    let wanted: BTreeMap<String, Vec<String>> = wanted
+    wanted
         .into_iter()
         .map(|(resource, verbs)| (resource, verbs.iter().map(|verb| (*verb).to_owned()).collect()))
-        .collect();
-    assert_eq!(allowed, wanted);
+        .collect()
 }
 
 /// What `helm test` runs, under the same account.

@@ -48,7 +48,7 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{- /* The same for a custom resource definition, where `extra` is not needed: called with the root. */ -}}
+{{- /* The same for a custom resource definition. Called with the root. */ -}}
 {{- define "jumpcloud-operator.crdAnnotations" -}}
 {{- $own := deepCopy .Values.crds.annotations -}}
 {{- if .Values.crds.keep -}}

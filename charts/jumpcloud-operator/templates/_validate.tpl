@@ -15,6 +15,9 @@
 {{- if and .Values.proxy.url .Values.proxy.existingSecret.name -}}
 {{- fail "proxy.url and proxy.existingSecret.name exclude each other: leave one empty" -}}
 {{- end -}}
+{{- if and .Values.networkPolicy.enabled .Values.proxy.existingSecret.name (not .Values.networkPolicy.jumpCloud.ports) -}}
+{{- fail "the proxy's address is in a Secret, so its port is not known to the NetworkPolicy: set networkPolicy.jumpCloud.ports" -}}
+{{- end -}}
 {{- if .Values.podDisruptionBudget.enabled -}}
 {{- if and (eq (toString .Values.podDisruptionBudget.minAvailable) "") (eq (toString .Values.podDisruptionBudget.maxUnavailable) "") -}}
 {{- fail "podDisruptionBudget has neither minAvailable nor maxUnavailable: set one" -}}

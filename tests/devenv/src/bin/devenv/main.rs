@@ -5,6 +5,7 @@ mod chart;
 mod demo;
 mod deploy;
 mod ending;
+mod openapi;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -37,6 +38,11 @@ enum Command {
     Chart,
     /// Write the manifests of deploy/ that are rendered from the chart.
     Deploy,
+    /// Write what a version of Kubernetes says of the kinds that are rendered, for tests.
+    Openapi {
+        /// The version, such as 1.33.2.
+        version: String,
+    },
     /// Show the operator at work on 250 users and two dates, with a simulated JumpCloud.
     Demo,
     /// Run a tool of tests/packaging, which is built before when it has changed.
@@ -55,6 +61,7 @@ fn main() -> ExitCode {
         Command::Up { dir } => up(dir),
         Command::Chart => chart::write(),
         Command::Deploy => deploy::write(),
+        Command::Openapi { version } => openapi::write(&version),
         Command::Demo => demo::run(),
         Command::Tool { name, arguments } => tool(&name, &arguments),
     };

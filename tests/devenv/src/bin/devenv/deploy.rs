@@ -182,7 +182,18 @@ mod tests {
     fn parse(text: &str) -> Vec<Value> {
         let mut objects: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
         objects.retain(|object| !object.is_null());
+        objects.iter_mut().for_each(even);
         objects
+    }
+
+    /// kustomize writes 1.0 as 1.
+    fn even(value: &mut Value) {
+        match value {
+            Value::Number(number) => *value = Value::from(number.as_f64()),
+            Value::Array(items) => items.iter_mut().for_each(even),
+            Value::Object(fields) => fields.values_mut().for_each(even),
+            _ => {}
+        }
     }
 
     /// Objects by kind and name.

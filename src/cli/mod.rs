@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod api;
+pub mod check;
 pub mod claims;
 mod clashes;
 pub mod crds;
@@ -34,6 +35,8 @@ enum Command {
     Reference(reference::ReferenceArgs),
     /// Check manifests as the operator would, without a cluster.
     Validate(validate::ValidateArgs),
+    /// Check that a cluster serves and allows what run needs.
+    Check(check::CheckArgs),
 }
 
 /// Runs the command that the process was called with.
@@ -47,5 +50,6 @@ pub async fn main() -> anyhow::Result<std::process::ExitCode> {
         Command::Crds(args) => crds::print(&args),
         Command::Reference(args) => reference::write(&args),
         Command::Validate(args) => validate::validate(&args),
+        Command::Check(args) => check::check(&args).await,
     }
 }

@@ -10,6 +10,7 @@ mod load;
 mod names;
 mod organisation;
 mod origins;
+mod permission;
 mod table;
 mod tenants;
 mod twice;

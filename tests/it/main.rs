@@ -38,6 +38,8 @@ mod metrics;
 #[cfg(test)]
 mod outdated;
 #[cfg(test)]
+mod packaging;
+#[cfg(test)]
 mod permissions;
 #[cfg(test)]
 mod poison;

@@ -1,6 +1,7 @@
 //! What `deploy/rbac` allows, and what a namespace that ends still takes.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use jumpcloud_operator::api::GROUP;
 use k8s_openapi::api::authorization::v1::{SelfSubjectRulesReview, SelfSubjectRulesReviewSpec};
@@ -48,12 +49,22 @@ async fn rules(client: Client) -> BTreeMap<String, Vec<String>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operator_may_do_this_and_nothing_else() {
     let client = granted("permissions").await;
-    let plain = kubectl(&["-n", "permissions", "create", "serviceaccount", "plain"], "");
+    assert_eq!(allowed_beyond("permissions", client).await, wanted());
+}
+
+/// What that client may do which not everybody may, elsewhere than in `namespace`. Makes an account there to compare with.
+pub async fn allowed_beyond(namespace: &str, client: Client) -> BTreeMap<String, Vec<String>> {
+    let plain = kubectl(&["-n", namespace, "create", "serviceaccount", "plain"], "");
     assert!(plain.success, "{}", plain.text);
-    let plain = client_of(&plane().service_account_kubeconfig("permissions", "plain").unwrap()).await;
+    let plain = client_of(&plane().service_account_kubeconfig(namespace, "plain").unwrap()).await;
     let everybody = rules(plain).await;
     let mut allowed = rules(client).await;
     allowed.retain(|resource, verbs| everybody.get(resource) != Some(verbs));
+    allowed
+}
+
+/// The whole list of what the operator may do.
+pub fn wanted() -> BTreeMap<String, Vec<String>> {
     let wanted = [
         (format!("{GROUP}/jumpcloudconnections"), &["get", "list", "watch"][..]),
         (format!("{GROUP}/jumpcloudconnections/status"), &["patch"]),
@@ -64,11 +75,31 @@ async fn the_operator_may_do_this_and_nothing_else() {
         ("/secrets".to_owned(), &["get"]),
         ("events.k8s.io/events".to_owned(), &["create", "patch"]),
     ];
-    let wanted: BTreeMap<String, Vec<String>> = wanted
+    wanted
         .into_iter()
         .map(|(resource, verbs)| (resource, verbs.iter().map(|verb| (*verb).to_owned()).collect()))
-        .collect();
-    assert_eq!(allowed, wanted);
+        .collect()
+}
+
+/// What `helm test` runs, under the same account.
+#[tokio::test(flavor = "multi_thread")]
+async fn check_is_content_with_these_permissions_and_names_a_missing_one() {
+    granted("permissions-check").await;
+    let plain = kubectl(&["-n", "permissions-check", "create", "serviceaccount", "plain"], "");
+    assert!(plain.success, "{}", plain.text);
+    let check = |account: &str| {
+        let kubeconfig = plane().service_account_kubeconfig("permissions-check", account).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_jumpcloud-operator"))
+            .args(["check", "--lease-namespace", "permissions-check"])
+            .env("KUBECONFIG", kubeconfig)
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (fine, said) = check("jumpcloud-operator");
+    assert!(fine && said.contains("permissions are granted for all namespaces"), "{said}");
+    let (fine, said) = check("plain");
+    assert!(!fine && said.contains("may not get secrets in all namespaces"), "{said}");
 }
 
 /// `controller/events.rs` tells this answer from that to a missing permission by its cause.

@@ -1,6 +1,7 @@
 //! `validate` says what a cluster would say (bar 7): the fields that the API server refuses, and the list
 //! that the operator reports for what the schema lets through.
 
+mod samples;
 mod schedules;
 
 use std::collections::BTreeSet;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::go_build::{REPORT_EVERY, Tool, build, go_is_present};
+use crate::go_build::{REPORT_EVERY, Source, Tool, build, go_is_present};
 use crate::pinned::Pinned;
 use crate::progress::say;
 
@@ -57,10 +57,10 @@ impl Binaries {
     /// When something must be built and there is no Go or the build fails, and when `KUBEBUILDER_ASSETS` is incomplete.
     pub fn locate_or_build() -> Result<Self> {
         let pinned = Pinned::read()?;
-        let cache = Cache::open(&pinned)?;
+        let cache = Cache::open("controlplane", &format!("{}-{}", pinned.kubernetes, pinned.etcd))?;
         match env::var_os("KUBEBUILDER_ASSETS").filter(|value| !value.is_empty()) {
             None => {
-                cache.provide(&[ETCD, KUBECTL, API_SERVER, CONTROLLER_MANAGER], &pinned)?;
+                cache.provide(&[ETCD, KUBECTL, API_SERVER, CONTROLLER_MANAGER], &pinned.source())?;
                 Ok(Self {
                     etcd: cache.path(ETCD),
                     kube_apiserver: cache.path(API_SERVER),
@@ -94,7 +94,7 @@ fn controller_manager_beside(
     if let Ok(path) = ready_made(assets, CONTROLLER_MANAGER) {
         return Ok(ControllerManagerBinary::Found(path));
     }
-    match cache.provide(&[CONTROLLER_MANAGER], pinned) {
+    match cache.provide(&[CONTROLLER_MANAGER], &pinned.source()) {
         Ok(()) => Ok(ControllerManagerBinary::Found(cache.path(CONTROLLER_MANAGER))),
         Err(error @ Error::GoMissing { .. }) => Ok(ControllerManagerBinary::Absent(format!(
             "KUBEBUILDER_ASSETS has no kube-controller-manager, and it cannot be built: {error}"
@@ -105,25 +105,27 @@ fn controller_manager_beside(
 
 /// The folder of built executables of one set of versions.
 #[derive(Debug)]
-struct Cache {
+pub(crate) struct Cache {
     folder: PathBuf,
 }
 
 impl Cache {
-    fn open(pinned: &Pinned) -> Result<Self> {
+    /// That of `versions` of the tools called `what`.
+    pub(crate) fn open(what: &str, versions: &str) -> Result<Self> {
         let root = cache_root(|name| env::var_os(name).filter(|value| !value.is_empty()))?;
-        let name = format!("{}-{}-{}-{}", pinned.kubernetes, pinned.etcd, env::consts::OS, env::consts::ARCH);
-        Ok(Self { folder: root.join("controlplane").join(name) })
+        let name = format!("{versions}-{}-{}", env::consts::OS, env::consts::ARCH);
+        Ok(Self { folder: root.join(what).join(name) })
     }
 
-    fn path(&self, tool: Tool) -> PathBuf {
+    /// Where `tool` is, once it was provided.
+    pub(crate) fn path(&self, tool: Tool) -> PathBuf {
         self.folder.join(tool.name)
     }
 
     /// Builds those of `tools` that are not there.
     ///
     /// Each executable is renamed into place by itself, so that an interrupted first build goes on where it stopped.
-    fn provide(&self, tools: &[Tool], pinned: &Pinned) -> Result<()> {
+    pub(crate) fn provide(&self, tools: &[Tool], source: &Source) -> Result<()> {
         if self.missing(tools).is_empty() {
             return Ok(());
         }
@@ -135,7 +137,7 @@ impl Cache {
             let names: Vec<&str> = missing.iter().map(|tool| tool.name).collect();
             return Err(Error::GoMissing { missing: names.join(", ") });
         }
-        missing.into_iter().try_for_each(|tool| build(tool, pinned, &self.folder))
+        missing.into_iter().try_for_each(|tool| build(tool, source, &self.folder))
     }
 
     fn missing(&self, tools: &[Tool]) -> Vec<Tool> {
@@ -154,14 +156,14 @@ impl Cache {
                 Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
                 Err(TryLockError::WouldBlock) if started.elapsed() > LOCK_LIMIT => {
                     return Err(Error::Deadline {
-                        what: "another process that builds the control plane".to_owned(),
+                        what: "another process that builds the same tools".to_owned(),
                         waited: LOCK_LIMIT,
                         detail: format!("it holds {}", path.display()),
                     });
                 }
                 Err(TryLockError::WouldBlock) => {
                     if started.elapsed() >= REPORT_EVERY * reports {
-                        say("waiting for another process that builds the control plane");
+                        say("waiting for another process that builds the same tools");
                         reports += 1;
                     }
                     std::thread::sleep(Duration::from_millis(200));

@@ -20,6 +20,14 @@ pub enum Error {
         /// The binaries that are neither cached nor provided.
         missing: String,
     },
+    /// There is no such tool of packaging.
+    #[error("there is no tool {name}; take one of {known}")]
+    NoTool {
+        /// What was asked for.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
     /// `go build` failed.
     #[error("failed to build {binary} with go; the end of its output:\n{tail}")]
     Build {
@@ -35,7 +43,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The pinned versions could not be read.
-    #[error("{} has no version of {module}: run tests/controlplane/regenerate", path.display())]
+    #[error("{} has no version of {module}: restore it from Git; the README.md beside it says how versions are changed", path.display())]
     NotPinned {
         /// The go.mod that was read.
         path: PathBuf,

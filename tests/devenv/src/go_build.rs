@@ -1,12 +1,11 @@
 //! Builds one of the pinned binaries with Go.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::pinned::{Pinned, module_folder};
 use crate::progress::say;
 use crate::supervised::{Exit, Program, Supervised};
 
@@ -25,6 +24,15 @@ pub(crate) struct Tool {
     pub(crate) package: &'static str,
 }
 
+/// The Go module that pins tools, and how they are linked.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// Where its go.mod is.
+    pub(crate) folder: PathBuf,
+    /// What `go build -ldflags` gets.
+    pub(crate) linker_flags: String,
+}
+
 /// Whether a `go` command can be run.
 pub(crate) fn go_is_present() -> bool {
     Command::new("go")
@@ -38,7 +46,7 @@ pub(crate) fn go_is_present() -> bool {
 /// Builds `tool` into `folder`. The executable appears there whole or not at all.
 ///
 /// The build ends with this process: it is supervised as every other child.
-pub(crate) fn build(tool: Tool, pinned: &Pinned, folder: &Path) -> Result<()> {
+pub(crate) fn build(tool: Tool, source: &Source, folder: &Path) -> Result<()> {
     let log = folder.join(format!(".{}.log", tool.name));
     let unfinished = folder.join(format!(".{}.unfinished", tool.name));
     // The log is appended to, and an earlier failure is of no interest.
@@ -47,14 +55,14 @@ pub(crate) fn build(tool: Tool, pinned: &Pinned, folder: &Path) -> Result<()> {
     say(&format!("building {} with go", tool.name));
     let started = Instant::now();
     let go = Program::new("go build", "go", &log)
-        .args(["build", "-trimpath", "-ldflags", &linker_flags(pinned), "-o"])
+        .args(["build", "-trimpath", "-ldflags", source.linker_flags.as_str(), "-o"])
         .args([unfinished.as_os_str()])
         .args([tool.package])
         .env("CGO_ENABLED", "0")
         // Neither a workspace nor flags of the person's own may change what is built.
         .env("GOWORK", "off")
         .env("GOFLAGS", "-mod=readonly")
-        .current_dir(module_folder());
+        .current_dir(&source.folder);
     let go = Supervised::spawn(go)?;
     loop {
         match go.wait_exit(REPORT_EVERY)? {
@@ -80,19 +88,6 @@ pub(crate) fn build(tool: Tool, pinned: &Pinned, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Without the versions the servers call themselves `v0.0.0-master+$Format:%H$`, which clients cannot parse. `-s -w` leaves
-/// debugging information out, which saves a third of the space.
-fn linker_flags(pinned: &Pinned) -> String {
-    let version = &pinned.kubernetes;
-    let mut numbers = version.split('.');
-    let (major, minor) = (numbers.next().unwrap_or("1"), numbers.next().unwrap_or_default());
-    let component = "k8s.io/component-base/version";
-    format!(
-        "-s -w -X {component}.gitVersion=v{version} -X {component}.gitMajor={major} -X {component}.gitMinor={minor} \
-         -X {component}.gitTreeState=clean -X k8s.io/client-go/pkg/version.gitVersion=v{version}"
-    )
-}
-
 fn minutes(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if seconds < 60 { format!("{seconds}s") } else { format!("{}m{:02}s", seconds / 60, seconds % 60) }
@@ -101,13 +96,6 @@ fn minutes(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_linked_in() {
-        let pinned = Pinned { kubernetes: "1.37.2".to_owned(), etcd: "3.7.0".to_owned() };
-        let flags = linker_flags(&pinned);
-        assert!(flags.contains("gitVersion=v1.37.2 ") && flags.contains("gitMinor=37 "), "{flags}");
-    }
 
     #[test]
     fn durations_read_as_people_say_them() {

@@ -11,19 +11,22 @@ use crate::harness::world::{PATIENCE, World};
 const NAMESPACE: &str = "abuse-admission";
 const POLICY: &str = "jumpcloud-no-device-administrators";
 
-/// The sample as it is, with the binding for this namespace alone: other tests declare these fields.
-fn install() {
+/// A sample as it is, with the binding for `namespace` alone: other tests do what it forbids.
+pub(super) fn install(sample: &str, namespace: &str) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/samples/admission");
     let dry = kubectl(&["apply", "--server-side", "--dry-run=server", "-k", folder], "");
     assert!(dry.success, "{}", dry.text);
-    let text =
-        std::fs::read_to_string(format!("{folder}/no-device-administrators.yaml")).expect("the sample");
+    let text = std::fs::read_to_string(format!("{folder}/{sample}.yaml")).expect("the sample");
     let documents: Vec<Value> = serde_saphyr::from_multiple(&text).expect("YAML");
     for mut document in documents {
         if document["kind"] == "ValidatingAdmissionPolicyBinding" {
-            let here = json!({"key": "kubernetes.io/metadata.name", "operator": "In", "values": [NAMESPACE]});
+            let here = json!({"key": "kubernetes.io/metadata.name", "operator": "In", "values": [namespace]});
             let selector = &mut document["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"];
-            selector.as_array_mut().expect("a list").push(here);
+            match selector.as_array_mut() {
+                Some(expressions) => expressions.push(here),
+                // A sample for every namespace.
+                None => *selector = json!([here]),
+            }
         }
         apply(&document.to_string());
     }
@@ -43,7 +46,7 @@ fn with(field: &str, value: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn case_04_the_sample_policy_denies_administrators_of_devices() {
     let _world = World::bare(NAMESPACE, Settings::default()).await;
-    install();
+    install("no-device-administrators", NAMESPACE);
     let row = |field: &str| with(field, &json!(true));
     // A policy takes a moment to be in force.
     eventually("the policy", PATIENCE, async || {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{both_name, nothing_was_sent, validate};
 use crate::harness::operator::QUICK;
-use crate::harness::plane::{apply, kubectl};
+use crate::harness::plane::apply;
 use crate::harness::schedules::schedule;
 use crate::harness::wait::eventually;
 use crate::harness::world::{PATIENCE, World};
@@ -129,18 +129,4 @@ async fn validate_and_the_operator_report_the_same_list_about_a_schedule() {
     .await;
     assert_eq!(message, format!("4 problems: {}", problems.join("; ")));
     nothing_was_sent(&world);
-}
-
-/// The samples are what a cluster takes, to the letter.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_api_server_takes_the_samples() {
-    let world = World::bare("samples", Settings::default()).await;
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/samples");
-    for file in ["connection", "user-batch", "joiners", "leaver"] {
-        let path = format!("{folder}/{file}.yaml");
-        let arguments =
-            ["--namespace", &world.namespace, "create", "--dry-run=server", "--validate=strict", "-f", &path];
-        let printed = kubectl(&arguments, "");
-        assert!(printed.success, "{file}: {}", printed.text);
-    }
 }

@@ -1,15 +1,21 @@
 //! The command line of the development environment: builds the control plane's binaries, keeps a control plane running,
-//! shows the operator at work.
+//! shows the operator at work, runs the tools of packaging.
 
+mod chart;
 mod demo;
+mod deploy;
 mod ending;
+mod openapi;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use devenv::binaries::{Binaries, ControllerManagerBinary};
 use devenv::control_plane::{ControlPlane, ControllerManager, Controllers, Options};
+use devenv::packaging::Helm;
+use devenv::tools;
 
 /// A real Kubernetes control plane on this machine, without containers.
 #[derive(Debug, Parser)]
@@ -20,7 +26,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Build etcd, kube-apiserver, kube-controller-manager and kubectl, unless they are there.
+    /// Build etcd, kube-apiserver, kube-controller-manager, kubectl and helm, unless they are there.
     Build,
     /// Keep a control plane running until Ctrl-C.
     Up {
@@ -28,15 +34,36 @@ enum Command {
         #[arg(long)]
         dir: Option<PathBuf>,
     },
+    /// Write the files of charts/ that are made from crds/ and values.yaml.
+    Chart,
+    /// Write the manifests of deploy/ that are rendered from the chart.
+    Deploy,
+    /// Write what a version of Kubernetes says of the kinds that are rendered, for tests.
+    Openapi {
+        /// The version, such as 1.33.2.
+        version: String,
+    },
     /// Show the operator at work on 250 users and two dates, with a simulated JumpCloud.
     Demo,
+    /// Run a tool of tests/packaging, which is built before when it has changed.
+    Tool {
+        /// Which one: image, crane, actionlint or helm.
+        name: String,
+        /// What it is told.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Build => build(),
         Command::Up { dir } => up(dir),
+        Command::Chart => chart::write(),
+        Command::Deploy => deploy::write(),
+        Command::Openapi { version } => openapi::write(&version),
         Command::Demo => demo::run(),
+        Command::Tool { name, arguments } => tool(&name, &arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,6 +84,7 @@ fn build() -> anyhow::Result<()> {
         ControllerManagerBinary::Found(path) => println!("{}", path.display()),
         ControllerManagerBinary::Absent(reason) => eprintln!("devenv: {reason}"),
     }
+    println!("{}", Helm::locate_or_build()?.path().display());
     Ok(())
 }
 
@@ -73,5 +101,14 @@ fn up(directory: Option<PathBuf>) -> anyhow::Result<()> {
     eprintln!("devenv: logs and audit.log are beside the kubeconfig; Ctrl-C ends it and removes all of it");
     ending::wait(|| Ok(control_plane.check_running()?))?;
     eprintln!("devenv: ending");
+    Ok(())
+}
+
+fn tool(name: &str, arguments: &[OsString]) -> anyhow::Result<()> {
+    // Helm with the person's own settings: whoever pushes a chart has logged in before.
+    let path =
+        if name == "helm" { Helm::locate_or_build()?.path().to_owned() } else { tools::provide(name)? };
+    let status = std::process::Command::new(&path).args(arguments).status()?;
+    anyhow::ensure!(status.success(), "{name} ended with {status}");
     Ok(())
 }

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::go_build::{REPORT_EVERY, Tool, build, go_is_present};
-use crate::pinned::Pinned;
+use crate::go_build::{REPORT_EVERY, Source, Tool, build, go_is_present, linker_flags};
+use crate::pinned::{Pinned, module_folder};
 use crate::progress::say;
 
 const ETCD: Tool = Tool { name: "etcd", package: "go.etcd.io/etcd/server/v3" };
@@ -58,9 +58,11 @@ impl Binaries {
     pub fn locate_or_build() -> Result<Self> {
         let pinned = Pinned::read()?;
         let cache = Cache::open(&pinned)?;
+        let module = module_folder();
+        let source = Source { module: &module, linker_flags: linker_flags(&pinned) };
         match env::var_os("KUBEBUILDER_ASSETS").filter(|value| !value.is_empty()) {
             None => {
-                cache.provide(&[ETCD, KUBECTL, API_SERVER, CONTROLLER_MANAGER], &pinned)?;
+                cache.provide(&[ETCD, KUBECTL, API_SERVER, CONTROLLER_MANAGER], &source)?;
                 Ok(Self {
                     etcd: cache.path(ETCD),
                     kube_apiserver: cache.path(API_SERVER),
@@ -74,7 +76,7 @@ impl Binaries {
                     etcd: ready_made(&assets, ETCD)?,
                     kube_apiserver: ready_made(&assets, API_SERVER)?,
                     kubectl: ready_made(&assets, KUBECTL)?,
-                    controller_manager: controller_manager_beside(&assets, &cache, &pinned)?,
+                    controller_manager: controller_manager_beside(&assets, &cache, &source)?,
                 })
             }
         }
@@ -89,12 +91,12 @@ fn ready_made(assets: &Path, tool: Tool) -> Result<PathBuf> {
 fn controller_manager_beside(
     assets: &Path,
     cache: &Cache,
-    pinned: &Pinned,
+    source: &Source<'_>,
 ) -> Result<ControllerManagerBinary> {
     if let Ok(path) = ready_made(assets, CONTROLLER_MANAGER) {
         return Ok(ControllerManagerBinary::Found(path));
     }
-    match cache.provide(&[CONTROLLER_MANAGER], pinned) {
+    match cache.provide(&[CONTROLLER_MANAGER], source) {
         Ok(()) => Ok(ControllerManagerBinary::Found(cache.path(CONTROLLER_MANAGER))),
         Err(error @ Error::GoMissing { .. }) => Ok(ControllerManagerBinary::Absent(format!(
             "KUBEBUILDER_ASSETS has no kube-controller-manager, and it cannot be built: {error}"
@@ -105,25 +107,30 @@ fn controller_manager_beside(
 
 /// The folder of built executables of one set of versions.
 #[derive(Debug)]
-struct Cache {
+pub(crate) struct Cache {
     folder: PathBuf,
 }
 
 impl Cache {
     fn open(pinned: &Pinned) -> Result<Self> {
-        let root = cache_root(|name| env::var_os(name).filter(|value| !value.is_empty()))?;
-        let name = format!("{}-{}-{}-{}", pinned.kubernetes, pinned.etcd, env::consts::OS, env::consts::ARCH);
-        Ok(Self { folder: root.join("controlplane").join(name) })
+        Self::named("controlplane", &format!("{}-{}", pinned.kubernetes, pinned.etcd))
     }
 
-    fn path(&self, tool: Tool) -> PathBuf {
+    /// The folder of `version` among those of `what`.
+    pub(crate) fn named(what: &str, version: &str) -> Result<Self> {
+        let root = cache_root(|name| env::var_os(name).filter(|value| !value.is_empty()))?;
+        let name = format!("{version}-{}-{}", env::consts::OS, env::consts::ARCH);
+        Ok(Self { folder: root.join(what).join(name) })
+    }
+
+    pub(crate) fn path(&self, tool: Tool) -> PathBuf {
         self.folder.join(tool.name)
     }
 
     /// Builds those of `tools` that are not there.
     ///
     /// Each executable is renamed into place by itself, so that an interrupted first build goes on where it stopped.
-    fn provide(&self, tools: &[Tool], pinned: &Pinned) -> Result<()> {
+    pub(crate) fn provide(&self, tools: &[Tool], source: &Source<'_>) -> Result<()> {
         if self.missing(tools).is_empty() {
             return Ok(());
         }
@@ -135,7 +142,7 @@ impl Cache {
             let names: Vec<&str> = missing.iter().map(|tool| tool.name).collect();
             return Err(Error::GoMissing { missing: names.join(", ") });
         }
-        missing.into_iter().try_for_each(|tool| build(tool, pinned, &self.folder))
+        missing.into_iter().try_for_each(|tool| build(tool, source, &self.folder))
     }
 
     fn missing(&self, tools: &[Tool]) -> Vec<Tool> {

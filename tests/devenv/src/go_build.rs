@@ -1,4 +1,4 @@
-//! Builds one of the pinned binaries with Go.
+//! Builds an executable with Go.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::pinned::{Pinned, module_folder};
+use crate::pinned::Pinned;
 use crate::progress::say;
 use crate::supervised::{Exit, Program, Supervised};
 
@@ -16,13 +16,22 @@ pub(crate) const REPORT_EVERY: Duration = Duration::from_secs(15);
 /// The longest build allowed; about ten times what two cores need.
 const LIMIT: Duration = Duration::from_secs(45 * 60);
 
-/// A program of the tool module.
+/// A program of a Go module.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tool {
     /// The name of the executable.
     pub(crate) name: &'static str,
     /// Its Go package.
     pub(crate) package: &'static str,
+}
+
+/// Where a program comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Source<'a> {
+    /// The folder of its go.mod.
+    pub(crate) module: &'a Path,
+    /// What the linker is told.
+    pub(crate) linker_flags: String,
 }
 
 /// Whether a `go` command can be run.
@@ -38,7 +47,7 @@ pub(crate) fn go_is_present() -> bool {
 /// Builds `tool` into `folder`. The executable appears there whole or not at all.
 ///
 /// The build ends with this process: it is supervised as every other child.
-pub(crate) fn build(tool: Tool, pinned: &Pinned, folder: &Path) -> Result<()> {
+pub(crate) fn build(tool: Tool, source: &Source<'_>, folder: &Path) -> Result<()> {
     let log = folder.join(format!(".{}.log", tool.name));
     let unfinished = folder.join(format!(".{}.unfinished", tool.name));
     // The log is appended to, and an earlier failure is of no interest.
@@ -47,14 +56,14 @@ pub(crate) fn build(tool: Tool, pinned: &Pinned, folder: &Path) -> Result<()> {
     say(&format!("building {} with go", tool.name));
     let started = Instant::now();
     let go = Program::new("go build", "go", &log)
-        .args(["build", "-trimpath", "-ldflags", &linker_flags(pinned), "-o"])
+        .args(["build", "-trimpath", "-ldflags", &source.linker_flags, "-o"])
         .args([unfinished.as_os_str()])
         .args([tool.package])
         .env("CGO_ENABLED", "0")
         // Neither a workspace nor flags of the person's own may change what is built.
         .env("GOWORK", "off")
         .env("GOFLAGS", "-mod=readonly")
-        .current_dir(module_folder());
+        .current_dir(source.module);
     let go = Supervised::spawn(go)?;
     loop {
         match go.wait_exit(REPORT_EVERY)? {
@@ -68,7 +77,7 @@ pub(crate) fn build(tool: Tool, pinned: &Pinned, folder: &Path) -> Result<()> {
                 });
             }
             None => say(&format!(
-                "still building {}, {}; the first build takes about 5 minutes",
+                "still building {}, {}; the first build of all takes about 5 minutes",
                 tool.name,
                 minutes(started.elapsed())
             )),
@@ -82,7 +91,7 @@ pub(crate) fn build(tool: Tool, pinned: &Pinned, folder: &Path) -> Result<()> {
 
 /// Without the versions the servers call themselves `v0.0.0-master+$Format:%H$`, which clients cannot parse. `-s -w` leaves
 /// debugging information out, which saves a third of the space.
-fn linker_flags(pinned: &Pinned) -> String {
+pub(crate) fn linker_flags(pinned: &Pinned) -> String {
     let version = &pinned.kubernetes;
     let mut numbers = version.split('.');
     let (major, minor) = (numbers.next().unwrap_or("1"), numbers.next().unwrap_or_default());

@@ -81,7 +81,9 @@ impl GoAnswers {
     pub fn ask(&mut self, question: &Value) -> Result<Value> {
         let name = self.name;
         let no_answer = |why: String| Error::NoAnswer { name, why };
-        let Some(questions) = self.questions.as_mut() else { return Err(no_answer("it has ended".to_owned())) };
+        let Some(questions) = self.questions.as_mut() else {
+            return Err(no_answer("it has ended".to_owned()));
+        };
         writeln!(questions, "{question}")
             .and_then(|()| questions.flush())
             .map_err(|error| no_answer(error.to_string()))?;

@@ -138,8 +138,8 @@ fn expected(version: &Version) -> (&'static str, Option<&'static str>) {
     let generation = &version.metadata["generation"];
     let Some(ready) = version.condition("Ready") else { return ("InProgress", Some("Progressing")) };
     let reason = version.reason();
-    let is_stalled = STALLED.contains(&reason)
-        && (!WAITING.contains(&reason) || version.condition("Stalled").is_some());
+    let is_stalled =
+        STALLED.contains(&reason) && (!WAITING.contains(&reason) || version.condition("Stalled").is_some());
     let (current, health) = match (ready["status"].as_str(), reason) {
         (Some("True"), _) if version.kind == Kind::Connection && version.spec["paused"] == true => {
             ("Current", "Suspended")
@@ -153,10 +153,7 @@ fn expected(version: &Version) -> (&'static str, Option<&'static str>) {
     // operator conditions alone move on.
     let is_observed = version.status["observedGeneration"] == *generation;
     let is_newest = ready["observedGeneration"] == *generation;
-    (
-        if is_observed { current } else { "InProgress" },
-        Some(if is_newest { health } else { "Progressing" }),
-    )
+    (if is_observed { current } else { "InProgress" }, Some(if is_newest { health } else { "Progressing" }))
 }
 
 fn name(kind: Kind) -> &'static str {

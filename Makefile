@@ -80,9 +80,11 @@ doc: ## Check the API documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace --locked --document-private-items
 
 .PHONY: generate
-generate: ## Write the files that are generated from the code (crds/, docs/reference/)
+generate: ## Write what is generated from other files (crds/, docs/reference/, Argo CD's ConfigMap)
 	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- crds --dir crds
 	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- reference --dir docs/reference
+	deploy/argocd/render > deploy/argocd/argocd-cm.yaml.new
+	mv deploy/argocd/argocd-cm.yaml.new deploy/argocd/argocd-cm.yaml
 
 .PHONY: clean
 clean: ## Remove build results; the cache outside the checkout stays

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::go_build::{REPORT_EVERY, Source, Tool, build, go_is_present, linker_flags};
-use crate::pinned::{Pinned, module_folder};
+use crate::go_build::{REPORT_EVERY, Source, Tool, build, go_is_present};
+use crate::pinned::Pinned;
 use crate::progress::say;
 
 const ETCD: Tool = Tool { name: "etcd", package: "go.etcd.io/etcd/server/v3" };
@@ -57,12 +57,10 @@ impl Binaries {
     /// When something must be built and there is no Go or the build fails, and when `KUBEBUILDER_ASSETS` is incomplete.
     pub fn locate_or_build() -> Result<Self> {
         let pinned = Pinned::read()?;
-        let cache = Cache::open(&pinned)?;
-        let module = module_folder();
-        let source = Source { module: &module, linker_flags: linker_flags(&pinned) };
+        let cache = Cache::open("controlplane", &format!("{}-{}", pinned.kubernetes, pinned.etcd))?;
         match env::var_os("KUBEBUILDER_ASSETS").filter(|value| !value.is_empty()) {
             None => {
-                cache.provide(&[ETCD, KUBECTL, API_SERVER, CONTROLLER_MANAGER], &source)?;
+                cache.provide(&[ETCD, KUBECTL, API_SERVER, CONTROLLER_MANAGER], &pinned.source())?;
                 Ok(Self {
                     etcd: cache.path(ETCD),
                     kube_apiserver: cache.path(API_SERVER),
@@ -76,7 +74,7 @@ impl Binaries {
                     etcd: ready_made(&assets, ETCD)?,
                     kube_apiserver: ready_made(&assets, API_SERVER)?,
                     kubectl: ready_made(&assets, KUBECTL)?,
-                    controller_manager: controller_manager_beside(&assets, &cache, &source)?,
+                    controller_manager: controller_manager_beside(&assets, &cache, &pinned)?,
                 })
             }
         }
@@ -91,12 +89,12 @@ fn ready_made(assets: &Path, tool: Tool) -> Result<PathBuf> {
 fn controller_manager_beside(
     assets: &Path,
     cache: &Cache,
-    source: &Source<'_>,
+    pinned: &Pinned,
 ) -> Result<ControllerManagerBinary> {
     if let Ok(path) = ready_made(assets, CONTROLLER_MANAGER) {
         return Ok(ControllerManagerBinary::Found(path));
     }
-    match cache.provide(&[CONTROLLER_MANAGER], source) {
+    match cache.provide(&[CONTROLLER_MANAGER], &pinned.source()) {
         Ok(()) => Ok(ControllerManagerBinary::Found(cache.path(CONTROLLER_MANAGER))),
         Err(error @ Error::GoMissing { .. }) => Ok(ControllerManagerBinary::Absent(format!(
             "KUBEBUILDER_ASSETS has no kube-controller-manager, and it cannot be built: {error}"
@@ -112,17 +110,14 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    fn open(pinned: &Pinned) -> Result<Self> {
-        Self::named("controlplane", &format!("{}-{}", pinned.kubernetes, pinned.etcd))
-    }
-
-    /// The folder of `version` among those of `what`.
-    pub(crate) fn named(what: &str, version: &str) -> Result<Self> {
+    /// That of `versions` of the tools called `what`.
+    pub(crate) fn open(what: &str, versions: &str) -> Result<Self> {
         let root = cache_root(|name| env::var_os(name).filter(|value| !value.is_empty()))?;
-        let name = format!("{version}-{}-{}", env::consts::OS, env::consts::ARCH);
+        let name = format!("{versions}-{}-{}", env::consts::OS, env::consts::ARCH);
         Ok(Self { folder: root.join(what).join(name) })
     }
 
+    /// Where `tool` is, once it was provided.
     pub(crate) fn path(&self, tool: Tool) -> PathBuf {
         self.folder.join(tool.name)
     }
@@ -130,7 +125,7 @@ impl Cache {
     /// Builds those of `tools` that are not there.
     ///
     /// Each executable is renamed into place by itself, so that an interrupted first build goes on where it stopped.
-    pub(crate) fn provide(&self, tools: &[Tool], source: &Source<'_>) -> Result<()> {
+    pub(crate) fn provide(&self, tools: &[Tool], source: &Source) -> Result<()> {
         if self.missing(tools).is_empty() {
             return Ok(());
         }
@@ -161,14 +156,14 @@ impl Cache {
                 Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
                 Err(TryLockError::WouldBlock) if started.elapsed() > LOCK_LIMIT => {
                     return Err(Error::Deadline {
-                        what: "another process that builds the control plane".to_owned(),
+                        what: "another process that builds the same tools".to_owned(),
                         waited: LOCK_LIMIT,
                         detail: format!("it holds {}", path.display()),
                     });
                 }
                 Err(TryLockError::WouldBlock) => {
                     if started.elapsed() >= REPORT_EVERY * reports {
-                        say("waiting for another process that builds the control plane");
+                        say("waiting for another process that builds the same tools");
                         reports += 1;
                     }
                     std::thread::sleep(Duration::from_millis(200));

@@ -43,7 +43,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The pinned versions could not be read.
-    #[error("{} has no version of {module}: run tests/controlplane/regenerate", path.display())]
+    #[error("{} has no version of {module}: restore it from Git; the README.md beside it says how versions are changed", path.display())]
     NotPinned {
         /// The go.mod that was read.
         path: PathBuf,

@@ -40,6 +40,20 @@ pub struct GoAnswers {
 }
 
 impl Program {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Kstatus, Self::Lua];
+
+    /// Builds it, unless it is there; gives the executable.
+    ///
+    /// # Errors
+    /// When it must be built and there is no Go ([`Error::GoMissing`]) or the build fails.
+    pub fn build(self) -> Result<PathBuf> {
+        let (tool, module) = (self.tool(), self.module());
+        let cache = Cache::open(tool.name, &fingerprint(&module)?)?;
+        cache.provide(&[tool], &Source { folder: module, linker_flags: "-s -w".to_owned() })?;
+        Ok(cache.path(tool))
+    }
+
     fn tool(self) -> Tool {
         let name = match self {
             Self::Kstatus => "kstatus",
@@ -57,21 +71,18 @@ impl GoAnswers {
     /// Builds the program if need be, and starts it.
     ///
     /// # Errors
-    /// When it must be built and there is no Go ([`Error::GoMissing`]) or the build fails, and when it cannot be started.
+    /// When it cannot be built ([`Program::build`]) or started.
     pub fn start(program: Program) -> Result<Self> {
-        let (tool, module) = (program.tool(), program.module());
-        let cache = Cache::named(tool.name, &fingerprint(&module)?)?;
-        cache.provide(&[tool], &Source { module: &module, linker_flags: "-s -w".to_owned() })?;
-        let path = cache.path(tool);
+        let (path, name) = (program.build()?, program.tool().name);
         let mut child = Command::new(&path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(Error::io("run", &path))?;
         let (Some(questions), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Error::NoAnswer { name: tool.name, why: "it has no pipes".to_owned() });
+            return Err(Error::NoAnswer { name, why: "it has no pipes".to_owned() });
         };
-        Ok(Self { name: tool.name, child, questions: Some(questions), answers: BufReader::new(answers) })
+        Ok(Self { name, child, questions: Some(questions), answers: BufReader::new(answers) })
     }
 
     /// The answer to one question.

@@ -10,6 +10,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use devenv::binaries::{Binaries, ControllerManagerBinary};
 use devenv::control_plane::{ControlPlane, ControllerManager, Controllers, Options};
+use devenv::error::Error;
+use devenv::go_answers::Program;
 
 /// A real Kubernetes control plane on this machine, without containers.
 #[derive(Debug, Parser)]
@@ -20,7 +22,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Build etcd, kube-apiserver, kube-controller-manager and kubectl, unless they are there.
+    /// Build etcd, kube-apiserver, kube-controller-manager, kubectl and the programs that tests ask, unless they are there.
     Build,
     /// Keep a control plane running until Ctrl-C.
     Up {
@@ -56,6 +58,14 @@ fn build() -> anyhow::Result<()> {
     match binaries.controller_manager {
         ControllerManagerBinary::Found(path) => println!("{}", path.display()),
         ControllerManagerBinary::Absent(reason) => eprintln!("devenv: {reason}"),
+    }
+    for program in Program::ALL {
+        match program.build() {
+            Ok(path) => println!("{}", path.display()),
+            // With ready-made binaries tests run without Go; those that ask say what they leave out.
+            Err(error @ Error::GoMissing { .. }) => eprintln!("devenv: {error}"),
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ mod customization;
 mod fixtures;
 mod health;
 mod links;
+mod permissions;
 mod rig;
 mod samples;
 mod table;

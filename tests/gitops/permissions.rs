@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::rig::{documents, listed, place, text};
+use crate::rig::{all_documents, place, text};
 
 /// Verbs by group and resource.
 type Permissions = BTreeMap<(String, String), BTreeSet<String>>;
@@ -14,9 +14,8 @@ fn words(list: &Value) -> Vec<String> {
 }
 
 fn allowed() -> Permissions {
-    let folder = place("deploy/rbac");
     let mut allowed = Permissions::new();
-    for role in listed(&folder).iter().flat_map(|name| documents(&folder.join(name))) {
+    for role in all_documents("deploy/rbac") {
         if role["kind"] != "Role" && role["kind"] != "ClusterRole" {
             continue;
         }

@@ -31,6 +31,13 @@ pub fn document(path: &Path) -> Value {
     document
 }
 
+/// The YAML documents of the files that are in a folder itself.
+pub fn all_documents(folder: &str) -> Vec<Value> {
+    let folder = place(folder);
+    let files = listed(&folder).into_iter().filter(|name| name.ends_with(".yaml"));
+    files.flat_map(|name| documents(&folder.join(name))).collect()
+}
+
 /// The names of what is in a folder, sorted.
 pub fn listed(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));

@@ -6,13 +6,7 @@ use std::process::Command;
 use devenv::binaries::Binaries;
 use serde_json::Value;
 
-use crate::rig::{KINDS, documents, listed, place};
-
-/// Every document of a folder.
-fn all(folder: &str) -> Vec<Value> {
-    let folder = place(folder);
-    listed(&folder).iter().flat_map(|name| documents(&folder.join(name))).collect()
-}
+use crate::rig::{KINDS, all_documents, place};
 
 fn word<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
@@ -43,7 +37,7 @@ fn waves_follow_each_other() {
 #[test]
 fn samples_name_this_release() {
     let release = format!("v{}", env!("CARGO_PKG_VERSION"));
-    let (argo, flux) = (all("deploy/argocd/application"), all("deploy/flux"));
+    let (argo, flux) = (all_documents("deploy/argocd/application"), all_documents("deploy/flux"));
     let operator = argo.iter().find(|one| word(one, "/metadata/name") == "jumpcloud-operator").expect("it");
     assert_eq!(word(operator, "/spec/source/targetRevision"), release);
     let source = flux.iter().find(|one| word(one, "/spec/ref/tag") != "").expect("a source with a tag");
@@ -53,8 +47,8 @@ fn samples_name_this_release() {
 /// A health check of an object that is not there waits for ever.
 #[test]
 fn flux_waits_for_what_is_there() {
-    let samples = all("deploy/samples");
-    let flux = all("deploy/flux");
+    let samples = all_documents("deploy/samples");
+    let flux = all_documents("deploy/flux");
     let checks = flux.iter().flat_map(|one| one["spec"]["healthChecks"].as_array().into_iter().flatten());
     let mut checked = 0;
     for check in checks {
@@ -71,7 +65,7 @@ fn flux_waits_for_what_is_there() {
 
 #[test]
 fn flux_steps_depend_on_steps() {
-    let flux = all("deploy/flux");
+    let flux = all_documents("deploy/flux");
     let steps: BTreeSet<&str> = flux
         .iter()
         .filter(|one| word(one, "/kind") == "Kustomization")

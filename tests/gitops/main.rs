@@ -9,6 +9,7 @@ mod actions;
 mod customization;
 mod fixtures;
 mod health;
+mod interpreter;
 mod links;
 mod permissions;
 mod rig;

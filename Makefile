@@ -142,6 +142,8 @@ generate: ## Write the files that are generated (crds/, docs/reference/, parts o
 	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- reference --dir docs/reference
 	$(CARGO) run --quiet --locked --bin devenv -- chart
 	$(CARGO) run --quiet --locked --bin devenv -- deploy
+	deploy/argocd/render > deploy/argocd/argocd-cm.yaml.new
+	mv deploy/argocd/argocd-cm.yaml.new deploy/argocd/argocd-cm.yaml
 
 .PHONY: clean
 clean: ## Remove build results; the cache outside the checkout stays

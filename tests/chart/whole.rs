@@ -206,8 +206,9 @@ fn versions_are_those_of_the_operator() {
         serde_saphyr::from_str(about["annotations"][format!("artifacthub.io/{name}")].as_str().unwrap())
             .unwrap()
     };
+    let rendered = render(&json!({}));
     let container =
-        &render(&json!({})).one("Deployment", RELEASE)["spec"]["template"]["spec"]["containers"][0];
+        &rendered.one("Deployment", RELEASE)["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(annotations("images")[0]["image"], container["image"]);
     let shown: Vec<String> =
         annotations("crds").as_array().unwrap().iter().map(|crd| text(&crd["name"])).collect();

@@ -36,6 +36,14 @@ pub enum Error {
         /// The last lines that `go build` wrote.
         tail: String,
     },
+    /// A program that answers questions did not answer one.
+    #[error("{name} gave no answer: {why}; run it by hand with `go run .` in tests/packaging/{name}")]
+    NoAnswer {
+        /// The program.
+        name: &'static str,
+        /// What is wrong with what it said.
+        why: String,
+    },
     /// A folder of ready-made binaries is incomplete.
     #[error("KUBEBUILDER_ASSETS is set, but {} is not a file: unset it, or run setup-envtest again", path.display())]
     Assets {

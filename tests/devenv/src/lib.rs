@@ -16,6 +16,7 @@ pub mod binaries;
 mod certificates;
 pub mod control_plane;
 pub mod error;
+pub mod go_answers;
 mod go_build;
 mod kubeconfig;
 mod log_tail;

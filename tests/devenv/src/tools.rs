@@ -1,4 +1,4 @@
-//! Tools that make and check what is released, each pinned by a Go module in tests/packaging.
+//! Tools that make and check what is released, and those that tests ask, each pinned by a Go module in tests/packaging.
 //!
 //! # Guarantees
 //! - A tool is built when a file of its module has changed, and kept outside the checkout as the control plane is.
@@ -12,10 +12,12 @@ use crate::error::{Error, Result};
 use crate::go_build::{Source, Tool};
 
 /// The tools, with the folder of their module.
-const TOOLS: [(Tool, &str); 3] = [
+const TOOLS: [(Tool, &str); 5] = [
     (Tool { name: "image", package: "." }, "image"),
     (Tool { name: "crane", package: "github.com/google/go-containerregistry/cmd/crane" }, "image"),
     (Tool { name: "actionlint", package: "github.com/rhysd/actionlint/cmd/actionlint" }, "workflows"),
+    (Tool { name: "kstatus", package: "." }, "kstatus"),
+    (Tool { name: "lua", package: "." }, "lua"),
 ];
 
 /// The folder of a module below tests/packaging, in the checkout that this crate was compiled from.

@@ -17,6 +17,7 @@ mod intended;
 mod once;
 mod overtaken;
 mod quiet;
+mod readers;
 mod recorded;
 mod recorder;
 mod removed;

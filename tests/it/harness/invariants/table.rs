@@ -1,15 +1,18 @@
-//! The conditions table of the design, held against every status that any object of ours ever has.
+//! The conditions table of the design, held against every status that any object of ours ever has, and against what others
+//! read from it.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::evidence::Evidence;
+use super::readers;
 use super::version::{Kind, Version};
 
 const DONE: &[&str] = &["Succeeded", "Scheduled", "Executed"];
 const WORKING: &[&str] = &["Progressing"];
-const WAITING: &[&str] = &[
+/// Reasons of what comes without an edit.
+pub const WAITING: &[&str] = &[
     "Retrying",
     "RateLimited",
     "ConnectionNotReady",
@@ -19,7 +22,8 @@ const WAITING: &[&str] = &[
     "Paused",
     "Deleting",
 ];
-const STALLED: &[&str] = &[
+/// Reasons of what needs a person.
+pub const STALLED: &[&str] = &[
     "InvalidSpec",
     "SourceNotFound",
     "GuardTripped",
@@ -39,7 +43,7 @@ pub fn check(evidence: &Evidence) -> Vec<String> {
     let versions = evidence.history.versions.iter().filter(|version| !version.gone && !version.meddled);
     versions
         .filter_map(|version| {
-            let why = holds(version).err()?;
+            let why = holds(version).and_then(|()| readers::agree(version)).err()?;
             Some(format!("{}: {why}: {}", version.title(), version.status))
         })
         .collect()

@@ -14,6 +14,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use devenv::binaries::{Binaries, ControllerManagerBinary};
 use devenv::control_plane::{ControlPlane, ControllerManager, Controllers, Options};
+use devenv::error::Error;
+use devenv::go_answers::Program;
 use devenv::packaging::Helm;
 use devenv::tools;
 
@@ -26,7 +28,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Build etcd, kube-apiserver, kube-controller-manager, kubectl and helm, unless they are there.
+    /// Build etcd, kube-apiserver, kube-controller-manager, kubectl, helm and the programs that tests ask, unless they are there.
     Build,
     /// Keep a control plane running until Ctrl-C.
     Up {
@@ -85,6 +87,14 @@ fn build() -> anyhow::Result<()> {
         ControllerManagerBinary::Absent(reason) => eprintln!("devenv: {reason}"),
     }
     println!("{}", Helm::locate_or_build()?.path().display());
+    for program in Program::ALL {
+        match program.build() {
+            Ok(path) => println!("{}", path.display()),
+            // With ready-made binaries tests run without Go; those that ask say what they leave out.
+            Err(error @ Error::GoMissing { .. }) => eprintln!("devenv: {error}"),
+            Err(error) => return Err(error.into()),
+        }
+    }
     Ok(())
 }
 

@@ -1,0 +1,17 @@
+//! What is handed to Argo CD and Flux, and the documents: scripts run as Argo CD runs them, statuses as kstatus reads
+//! them, samples that fit together, links that lead somewhere.
+//!
+//! No control plane; the statuses of the integration tests are shown to the same programs by
+//! `tests/it/harness/invariants/readers.rs`.
+#![cfg(test)]
+
+mod actions;
+mod customization;
+mod fixtures;
+mod health;
+mod interpreter;
+mod links;
+mod permissions;
+mod rig;
+mod samples;
+mod table;

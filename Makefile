@@ -140,8 +140,8 @@ test-image: image ## Run the operator from the image's own root file system
 generate: ## Write the files that are generated (crds/, docs/reference/, parts of charts/ and deploy/)
 	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- crds --dir crds
 	$(CARGO) run --quiet --locked --bin jumpcloud-operator -- reference --dir docs/reference
-	$(CARGO) run --quiet --locked --bin devenv -- chart
-	$(CARGO) run --quiet --locked --bin devenv -- deploy
+	$(CARGO) run --quiet --locked -p devenv -- chart
+	$(CARGO) run --quiet --locked -p devenv -- deploy
 	deploy/argocd/render > deploy/argocd/argocd-cm.yaml.new
 	mv deploy/argocd/argocd-cm.yaml.new deploy/argocd/argocd-cm.yaml
 

@@ -40,7 +40,7 @@ fn samples_name_this_release() {
     let (argo, flux) = (all_documents("deploy/argocd/application"), all_documents("deploy/flux"));
     let operator = argo.iter().find(|one| word(one, "/metadata/name") == "jumpcloud-operator").expect("it");
     assert_eq!(word(operator, "/spec/source/targetRevision"), release);
-    let source = flux.iter().find(|one| word(one, "/spec/ref/tag") != "").expect("a source with a tag");
+    let source = flux.iter().find(|one| !word(one, "/spec/ref/tag").is_empty()).expect("a source with a tag");
     assert_eq!(word(source, "/spec/ref/tag"), release);
 }
 

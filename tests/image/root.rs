@@ -56,7 +56,7 @@ impl Root {
     /// Puts a file where a kubelet would mount one.
     pub(crate) fn write(&self, name: &str, content: &str) {
         let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).unwrap();
+        fs::create_dir_all(path.parent().unwrap_or_else(|| Path::new("/"))).unwrap();
         fs::write(path, content).unwrap();
     }
 

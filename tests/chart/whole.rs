@@ -207,8 +207,7 @@ fn versions_are_those_of_the_operator() {
             .unwrap()
     };
     let rendered = render(&json!({}));
-    let container =
-        &rendered.one("Deployment", RELEASE)["spec"]["template"]["spec"]["containers"][0];
+    let container = &rendered.one("Deployment", RELEASE)["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(annotations("images")[0]["image"], container["image"]);
     let shown: Vec<String> =
         annotations("crds").as_array().unwrap().iter().map(|crd| text(&crd["name"])).collect();

@@ -60,7 +60,7 @@ fn sources(version: &str) -> anyhow::Result<PathBuf> {
         .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
     match answer.get("Dir").and_then(Value::as_str) {
         Some(folder) => Ok(folder.into()),
-        None => bail!("go cannot download Kubernetes {version}: {}", answer["Error"]),
+        None => bail!("go cannot download Kubernetes {version}: {}", answer.get("Error").unwrap_or(&answer)),
     }
 }
 

@@ -75,7 +75,8 @@ fn watched_secrets(rendered: &Rendered) -> BTreeMap<String, Value> {
     let mut watched = BTreeMap::new();
     for role in rendered.all("ClusterRole").into_iter().chain(rendered.all("Role")) {
         for rule in role["rules"].as_array().into_iter().flatten() {
-            let of_secrets = rule["resources"].as_array().unwrap().iter().any(|resource| resource == "secrets");
+            let of_secrets =
+                rule["resources"].as_array().unwrap().iter().any(|resource| resource == "secrets");
             if of_secrets && rule["verbs"] != json!(["get"]) {
                 assert_eq!((&rule["verbs"], &role["kind"]), (&json!(["list", "watch"]), &json!("Role")));
                 assert!(!rule["resourceNames"].as_array().unwrap().is_empty());
@@ -101,7 +102,8 @@ fn secrets_are_listed_and_watched_by_name_where_that_is_asked_for() {
         let more = |kind: &str| rendered.all(kind).len() - plain.all(kind).len();
         assert_eq!((more("Role"), more("RoleBinding"), more("ClusterRole")), (2, 2, 0));
         let bindings = rendered.all("RoleBinding");
-        let own = bindings.iter().filter(|binding| binding["metadata"]["name"] == "jumpcloud-operator-secrets");
+        let own =
+            bindings.iter().filter(|binding| binding["metadata"]["name"] == "jumpcloud-operator-secrets");
         for binding in own {
             assert_eq!(binding["roleRef"]["name"], "jumpcloud-operator-secrets");
             assert_eq!(

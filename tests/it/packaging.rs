@@ -134,8 +134,8 @@ async fn installed_for_all_namespaces_it_may_do_what_it_must() {
 #[tokio::test(flavor = "multi_thread")]
 async fn installed_for_some_namespaces_it_may_do_nothing_elsewhere() {
     namespace("helm-people");
-    let values =
-        json!({"watchNamespaces": ["helm-people", "helm-some"], "rbac": {"secretNames": ["jumpcloud"]}});
+    let values = json!({"watchNamespaces": ["helm-people", "helm-some"],
+        "rbac": {"secretNames": ["jumpcloud"]}, "secrets": {"watch": ["helm-people/jumpcloud"]}});
     let release = Release::install("helm-some", values);
     admitted(&release);
     assert!(release.objects().iter().all(|object| object["kind"] != "ClusterRole"));
@@ -148,6 +148,9 @@ async fn installed_for_some_namespaces_it_may_do_nothing_elsewhere() {
         (["get", "secrets/jumpcloud"], true),
         (["get", "secrets/other"], false),
         (["list", "secrets"], false),
+        (["list", "secrets/jumpcloud"], true),
+        (["watch", "secrets/jumpcloud"], true),
+        (["watch", "secrets/other"], false),
         (["list", "jumpclouduserbatches"], true),
     ] {
         let asked = kubectl(&["-n", "helm-people", "auth", "can-i", account, what[0], what[1]], "");

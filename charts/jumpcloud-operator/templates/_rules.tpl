@@ -14,7 +14,7 @@
 - apiGroups: [jumpcloud-operator.dev]
   resources: [jumpcloudconnections/status, jumpclouduserbatches/status, scheduleduserstates/status]
   verbs: [patch]
-# Secrets are read one by one, when a connection names them; never listed, never watched.
+# Secrets are read one by one, when a connection names them. List and watch are given by name alone (secrets.watch).
 - apiGroups: [""]
   resources: [secrets]
   {{- with .Values.rbac.secretNames }}

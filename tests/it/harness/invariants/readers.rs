@@ -149,11 +149,11 @@ fn expected(version: &Version) -> (&'static str, Option<&'static str>) {
         (_, "Paused" | "AwaitingApproval") => ("InProgress", "Suspended"),
         _ => ("InProgress", "Progressing"),
     };
-    // kstatus goes by the generation of the status, Argo CD's script by that of the condition: beside a record of a newer
-    // operator conditions alone move on.
-    let is_observed = version.status["observedGeneration"] == *generation;
-    let is_newest = ready["observedGeneration"] == *generation;
-    (if is_observed { current } else { "InProgress" }, Some(if is_newest { health } else { "Progressing" }))
+    if version.status["observedGeneration"] == *generation {
+        (current, Some(health))
+    } else {
+        ("InProgress", Some("Progressing"))
+    }
 }
 
 fn name(kind: Kind) -> &'static str {

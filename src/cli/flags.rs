@@ -38,7 +38,7 @@ pub struct RunArgs {
     /// Namespace of the Lease; the Pod's own, or the kubeconfig's, when absent.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_NAMESPACE")]
     pub(super) lease_namespace: Option<String>,
-    /// Name of the Lease; deploy/rbac/leader_election.yaml names it, too.
+    /// Name of the Lease; the Role in deploy/rbac names it, too.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_NAME", default_value = "jumpcloud-operator")]
     pub(super) lease_name: String,
     /// Passes that may run at the same time.

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::helm::{NAMESPACE, RELEASE, render, text};
 
-/// The object of that kind in a file of `deploy/rbac`.
-fn deployed(file: &str, kind: &str) -> Value {
-    let path = format!("{}/deploy/rbac/{file}", env!("CARGO_MANIFEST_DIR"));
+/// The object of that kind in `deploy/rbac`.
+fn deployed(kind: &str) -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/rbac/permissions.yaml");
     let documents: Vec<Value> =
         serde_saphyr::from_multiple(&std::fs::read_to_string(path).unwrap()).expect("YAML");
     documents.into_iter().find(|document| document["kind"] == kind).expect("the file has it")
@@ -17,9 +17,9 @@ fn deployed(file: &str, kind: &str) -> Value {
 #[test]
 fn the_operator_may_do_what_deploy_rbac_says() {
     let rendered = render(&json!({}));
-    let wanted = deployed("operator.yaml", "ClusterRole");
+    let wanted = deployed("ClusterRole");
     assert_eq!(rendered.one("ClusterRole", RELEASE)["rules"], wanted["rules"]);
-    let lease = deployed("leader_election.yaml", "Role");
+    let lease = deployed("Role");
     assert_eq!(rendered.one("Role", "jumpcloud-operator-lease")["rules"], lease["rules"]);
     for (kind, name) in [("ClusterRoleBinding", RELEASE), ("RoleBinding", "jumpcloud-operator-lease")] {
         assert_eq!(
@@ -33,7 +33,7 @@ fn the_operator_may_do_what_deploy_rbac_says() {
 #[test]
 fn with_namespaces_nothing_is_cluster_wide() {
     let rendered = render(&json!({"watchNamespaces": ["people", "contractors"]}));
-    let rules = &deployed("operator.yaml", "ClusterRole")["rules"];
+    let rules = &deployed("ClusterRole")["rules"];
     assert!(rendered.all("ClusterRole").is_empty(), "{:?}", rendered.names());
     assert!(rendered.all("ClusterRoleBinding").is_empty(), "{:?}", rendered.names());
     let mut where_it_may = BTreeSet::new();

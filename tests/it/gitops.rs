@@ -25,9 +25,11 @@ fn settings() -> Settings {
     Settings { organisations: vec![organisation], ..Settings::default() }
 }
 
-/// Has the connections lead to the simulator, all to the one organisation that it has.
+/// Has the connections lead to the simulator, all to the one organisation that it has, and at a test's pace.
 fn lead_to(url: &str, objects: &mut [Value]) {
     for object in objects.iter_mut().filter(|object| object["kind"] == "JumpCloudConnection") {
+        object["spec"]["limits"]["requestsPerSecond"] = json!(100);
+        object["spec"]["limits"]["burst"] = json!(1000);
         let spec = object["spec"].as_object_mut().expect("a spec");
         spec.remove("region");
         spec.insert("apiURL".to_owned(), json!(url));
@@ -85,7 +87,7 @@ async fn nothing_differs(namespace: &str, way: Way) {
     drop(operator);
     // What the operator writes is there.
     assert_eq!(found(&live, "JumpCloudUserBatch", "new-hires")["status"]["counts"]["created"], 250);
-    for name in ["last-day-of-noor-okafor", "sales-joiners"] {
+    for name in ["monday-joiners", "sales-joiners"] {
         assert_eq!(
             found(&live, "ScheduledUserState", name)["metadata"]["finalizers"][0],
             "jumpcloud-operator.dev/cleanup"
@@ -97,8 +99,8 @@ async fn nothing_differs(namespace: &str, way: Way) {
 
 /// A change by hand, a change in Git, and what neither of both declares.
 fn what_differs_is_found(world: &World, application: &mut Application<'_>, git: &[Value]) {
-    let leaver = found(git, "ScheduledUserState", "last-day-of-noor-okafor").clone();
-    let name = leaver["metadata"]["name"].as_str().expect("a name");
+    let schedule = found(git, "ScheduledUserState", "sales-joiners").clone();
+    let name = schedule["metadata"]["name"].as_str().expect("a name");
     let patch = |patch: Value| {
         world.kubectl(&["patch", "jcsus", name, "--type=merge", "-p", &patch.to_string()]);
     };
@@ -108,18 +110,22 @@ fn what_differs_is_found(world: &World, application: &mut Application<'_>, git: 
         "spec": {"paused": true, "deletionPolicy": "Retain"},
     }));
     for mode in application.modes() {
-        assert_eq!(application.differences(mode, &leaver), Vec::<String>::new(), "{mode:?}");
+        assert_eq!(application.differences(mode, &schedule), Vec::<String>::new(), "{mode:?}");
     }
-    let mut edited = leaver.clone();
-    edited["spec"]["startTime"] = json!("2027-01-08T19:00:00+01:00");
-    edited["spec"].as_object_mut().expect("a spec").remove("startingDeadline");
+    let mut edited = schedule.clone();
+    edited["spec"]["startTime"] = json!("2027-01-04T10:00:00");
     for mode in application.modes() {
+        assert_eq!(application.differences(mode, &edited), ["/spec/startTime"], "{mode:?}");
+    }
+    edited["spec"]["startTime"] = json!("2027-01-04T10:00:00+01:00");
+    edited["spec"].as_object_mut().expect("a spec").remove("timeZone");
+    for mode in application.mindful_modes() {
         let paths = application.differences(mode, &edited);
-        assert_eq!(paths, ["/spec/startTime", "/spec/startingDeadline"], "{mode:?}");
+        assert_eq!(paths, ["/spec/startTime", "/spec/timeZone"], "{mode:?}");
     }
-    patch(json!({"spec": {"state": "Activated"}}));
+    patch(json!({"spec": {"state": "Suspended"}}));
     for mode in application.modes() {
-        assert_eq!(application.differences(mode, &leaver), ["/spec/state"], "{mode:?}");
+        assert_eq!(application.differences(mode, &schedule), ["/spec/state"], "{mode:?}");
     }
 }
 

@@ -82,23 +82,34 @@ impl<'a> Application<'a> {
     pub fn modes(&self) -> Vec<Mode> {
         match self.way {
             Way::Client => vec![Mode::ThreeWay, Mode::ServerSide],
-            Way::Server => vec![Mode::ThreeWay, Mode::StructuredMerge, Mode::ServerSide],
+            Way::Server => vec![Mode::StructuredMerge, Mode::ServerSide],
         }
     }
 
-    /// An object as Argo CD wants it to be: in its namespace, and known as its own.
-    fn wanted(&self, object: &Value) -> Value {
-        let mut wanted = object.clone();
-        let namespace = &self.world.namespace;
+    /// Those of them that know of a field that has left Git: by the annotation of client-side apply, or by what the manager
+    /// has applied before.
+    pub fn mindful_modes(&self) -> Vec<Mode> {
+        let mut modes = self.modes();
+        modes.retain(|mode| (self.way, *mode) != (Way::Client, Mode::ServerSide));
+        modes
+    }
+
+    /// An object as Argo CD wants it to be: known as its own.
+    fn tracked(&self, object: &Value) -> Value {
+        let mut tracked = object.clone();
         let (group, _) =
             object["apiVersion"].as_str().and_then(|version| version.split_once('/')).unwrap_or_default();
         let word = |value: &Value| value.as_str().expect("text").to_owned();
         let (kind, name) = (word(&object["kind"]), word(&object["metadata"]["name"]));
-        if group != "admissionregistration.k8s.io" {
-            wanted["metadata"]["namespace"] = json!(namespace);
-        }
-        wanted["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] =
-            json!(format!("people:{group}/{kind}:{namespace}/{name}"));
+        tracked["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] =
+            json!(format!("people:{group}/{kind}:{}/{name}", self.world.namespace));
+        tracked
+    }
+
+    /// The same of an object of the namespace.
+    fn wanted(&self, object: &Value) -> Value {
+        let mut wanted = self.tracked(object);
+        wanted["metadata"]["namespace"] = json!(self.world.namespace);
         wanted
     }
 
@@ -130,10 +141,10 @@ impl<'a> Application<'a> {
         self.compare_all(&wanted, &live, &predicted);
     }
 
-    /// Fails when an object that is not there would be other in the cluster than in Git. What the server would answer to
-    /// a later server-side apply a dry run does not tell.
+    /// Fails when an object of the cluster that is not there would be other than in Git. What the server would answer to a
+    /// later server-side apply a dry run does not tell.
     pub fn would_not_differ(&mut self, object: &Value) {
-        let wanted = self.wanted(object);
+        let wanted = self.tracked(object);
         let live = answered(&[self.apply(), &["--dry-run=server"]].concat(), std::slice::from_ref(&wanted));
         for mode in self.modes().into_iter().filter(|mode| *mode != Mode::ServerSide) {
             let differences = self.compare(mode, &wanted, &live[0], &Value::Null);

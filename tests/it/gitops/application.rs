@@ -156,8 +156,13 @@ impl<'a> Application<'a> {
     pub fn differences(&mut self, mode: Mode, object: &Value) -> Vec<String> {
         let wanted = [self.wanted(object)];
         let live = answered(&["get", "--filename=-"], &wanted);
-        let predicted = answered(&[&SERVER_SIDE[..], &["--dry-run=server"]].concat(), &wanted);
-        self.compare(mode, &wanted[0], &live[0], &predicted[0])
+        let predicted = match mode {
+            Mode::ServerSide => {
+                answered(&[&SERVER_SIDE[..], &["--dry-run=server"]].concat(), &wanted).remove(0)
+            }
+            Mode::ThreeWay | Mode::StructuredMerge => Value::Null,
+        };
+        self.compare(mode, &wanted[0], &live[0], &predicted)
     }
 
     fn compare_all(&mut self, wanted: &[Value], live: &[Value], predicted: &[Value]) {

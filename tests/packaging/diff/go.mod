@@ -1,6 +1,7 @@
-// Pins the diff of Argo CD 3.2, the newest that Go 1.26 builds: from Argo CD 3.6 on it has another module path and needs
-// Go 1.27. Its module means the replace directives of Argo CD's, since it requires k8s.io/kubernetes; here they name the
-// version of the control plane. `go mod tidy` keeps the rest.
+// Pins the diff of Argo CD 3.2. Of 3.3 to 3.5 it is no module that can be required; that of 3.6, at
+// github.com/argoproj/argo-cd/gitops-engine/v3, needs Go 1.27. Since it requires k8s.io/kubernetes it also needs the
+// replace directives of Argo CD's own go.mod. They name the version in tests/controlplane, so that most is compiled once;
+// when that moves, this can stay. `go mod tidy` keeps the rest.
 module jumpcloud-operator.dev/diff
 
 go 1.26.0

@@ -127,11 +127,13 @@ pub enum HeldState {
     SuspendedFlag(bool),
     /// The older flag `activated`.
     ActivatedFlag(bool),
+    /// Both of them: `suspended`, `activated`.
+    Flags(bool, bool),
 }
 
 impl HeldState {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Staged,
         Self::Activated,
         Self::Suspended,
@@ -139,7 +141,22 @@ impl HeldState {
         Self::SuspendedFlag(false),
         Self::ActivatedFlag(true),
         Self::ActivatedFlag(false),
+        Self::Flags(true, true),
+        Self::Flags(true, false),
+        Self::Flags(false, true),
+        Self::Flags(false, false),
     ];
+
+    /// What the older flags declare together.
+    #[must_use]
+    pub fn of_flags(suspended: Option<bool>, activated: Option<bool>) -> Option<Self> {
+        match (suspended, activated) {
+            (Some(suspended), Some(activated)) => Some(Self::Flags(suspended, activated)),
+            (Some(suspended), None) => Some(Self::SuspendedFlag(suspended)),
+            (None, Some(activated)) => Some(Self::ActivatedFlag(activated)),
+            (None, None) => None,
+        }
+    }
 
     /// As the inventory has it.
     #[must_use]
@@ -152,6 +169,10 @@ impl HeldState {
             Self::SuspendedFlag(false) => "suspended: false",
             Self::ActivatedFlag(true) => "activated: true",
             Self::ActivatedFlag(false) => "activated: false",
+            Self::Flags(true, true) => "suspended, activated",
+            Self::Flags(true, false) => "suspended, not activated",
+            Self::Flags(false, true) => "not suspended, activated",
+            Self::Flags(false, false) => "not suspended, not activated",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Texts that people read in conditions and per user. Constant in wording, without anything that
 //! changes by itself, so that repeating a decision writes nothing.
 
+use super::amount::{part_of, verb};
 use super::claims::Holder;
 use crate::api::submission::Operation;
 
@@ -50,6 +51,17 @@ pub fn replaced(username: &str) -> String {
     format!(
         "user {username} was deleted in JumpCloud and somebody else has made it again; take the row off, or \
          delete the user in JumpCloud and set annotation jumpcloud-operator.dev/retry-failed"
+    )
+}
+
+/// Users that exist and are not this object's, and how many others failed.
+#[must_use]
+pub fn conflicts(existing: usize, total: usize, failed: usize) -> String {
+    format!(
+        "{} {} in JumpCloud and {} not managed by this object, {failed} failed; see status.users",
+        part_of(existing, total, "user"),
+        verb(existing, "exists", "exist"),
+        verb(existing, "is", "are"),
     )
 }
 
@@ -196,6 +208,8 @@ mod tests {
         for (text, advice) in [
             (user_exists("ada"), "take the row off"),
             (renamed("ada", "eva"), "restore the row"),
+            (conflicts(1, 3, 2), "1 of 3 users exists in JumpCloud and is not managed"),
+            (conflicts(2, 3, 1), "2 of 3 users exist in JumpCloud and are not managed"),
             (managed_elsewhere("ada", &Holder::Stranger), "take the row off"),
             (replaced("ada"), "take the row off"),
             (identity_changed("ada"), "retry-failed"),

@@ -4,6 +4,7 @@
 //! [`facts::Facts`], until the answer is to wait. What must not be forgotten is in the object's status
 //! before it happens.
 
+pub mod amount;
 pub mod applied;
 pub mod claims;
 pub mod conflict;

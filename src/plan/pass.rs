@@ -326,14 +326,14 @@ impl<'a> Pass<'a> {
         }
         let newer = foreign(self.batch.status).is_some();
         if newer {
-            // Nothing but conditions: whatever else is there belongs to the newer operator.
+            // Nothing but conditions and their generation: whatever else is there belongs to the newer operator.
             self.draft = Draft::of(self.batch.status);
         }
         let verdict = verdict(&self.draft.status, self.batch.desired, obstacles, outstanding);
         if !newer {
             display::show(&mut self.draft, self.batch.desired);
-            self.draft.status.observed_generation = Some(self.batch.generation);
         }
+        self.draft.status.observed_generation = Some(self.batch.generation);
         self.draft.status.conditions =
             condition::conditions(&self.batch.status.conditions, &verdict, self.batch.generation, self.now);
         if self.draft.status != *self.batch.status {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::amount::{count, part_of, verb};
 use super::desired::Desired;
 use super::listing::listed;
 use super::messages;
@@ -142,32 +143,26 @@ fn settled(status: &JumpCloudUserBatchStatus, desired: &Desired) -> Verdict {
     let unknown = failures.iter().filter(|f| f.reason == reason::SUBMISSION_UNKNOWN).count();
     let total = desired.rows.len();
     if failures.is_empty() {
-        let message = match total {
-            1 => "1 user is in JumpCloud as declared".to_owned(),
-            n => format!("{n} users are in JumpCloud as declared"),
-        };
+        let (users, are) = (count(total, "user"), verb(total, "is", "are"));
+        let message = format!("{users} {are} in JumpCloud as declared");
         return Verdict::new(Standing::Done, Reason::Succeeded, message);
     }
     if let Some(first) = conflicts.first() {
         let message = if failures.len() == 1 {
             messages::conflict(&first.username, &first.reason)
         } else {
-            format!(
-                "{} of {total} users exist in JumpCloud and are not managed by this object, {} failed; see status.users",
-                conflicts.len(),
-                failures.len() - conflicts.len()
-            )
+            messages::conflicts(conflicts.len(), total, failures.len() - conflicts.len())
         };
         return Verdict::new(Standing::Stalled, Reason::UserConflict, message);
     }
     if unknown == failures.len() {
-        let message = format!("{unknown} of {total} users: {}", messages::SUBMISSION_UNKNOWN);
+        let message = format!("{}: {}", part_of(unknown, total, "user"), messages::SUBMISSION_UNKNOWN);
         return Verdict::new(Standing::Stalled, Reason::SubmissionUnknown, message);
     }
     let reason = if failures.len() < total { Reason::PartiallyFailed } else { Reason::Failed };
     let message = format!(
-        "{} of {total} users failed; see status.users, mend their rows or set annotation jumpcloud-operator.dev/retry-failed",
-        failures.len()
+        "{} failed; see status.users, mend their rows or set annotation jumpcloud-operator.dev/retry-failed",
+        part_of(failures.len(), total, "user")
     );
     Verdict::new(Standing::Stalled, reason, message)
 }

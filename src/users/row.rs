@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::field::{CLEAR, FIELDS};
 use super::schema;
+use crate::api::head::HeldState;
 
 /// Declared fields by their manifest names. What is not declared is left alone.
 pub type Fields = Map<String, Value>;
@@ -71,12 +72,8 @@ impl DesiredRow {
         if let Some(state) = self.fields.get("state").and_then(Value::as_str) {
             return Some(state.to_owned());
         }
-        let flags = ["suspended", "activated"].into_iter().filter_map(|name| {
-            let value = self.fields.get(name)?.as_bool()?;
-            Some(format!("{name}: {value}"))
-        });
-        let flags: Vec<String> = flags.collect();
-        (!flags.is_empty()).then(|| flags.join(", "))
+        let flag = |name: &str| self.fields.get(name).and_then(Value::as_bool);
+        HeldState::of_flags(flag("suspended"), flag("activated")).map(|state| state.word().to_owned())
     }
 
     /// Whether the row declares a field that bulk create does not take.
@@ -226,6 +223,8 @@ impl JsonSchema for UserTemplate {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn fields(json: &str) -> Fields {
@@ -248,6 +247,26 @@ mod tests {
             hash(&fields(r#"{"username":"ada","email":"ada@example.com","sudo":true}"#)),
             "db136353c5d3d152"
         );
+    }
+
+    #[test]
+    fn every_declared_state_has_a_word_of_its_own_that_the_inventory_takes() {
+        let flags = [None, Some(false), Some(true)];
+        let mut words = BTreeSet::new();
+        for (suspended, activated) in flags.into_iter().flat_map(|one| flags.map(|other| (one, other))) {
+            let mut fields = Fields::new();
+            for (name, value) in [("suspended", suspended), ("activated", activated)] {
+                fields.extend(value.map(|value| (name.to_owned(), Value::Bool(value))));
+            }
+            words.extend(DesiredRow::new(0, fields).declared_state());
+        }
+        words.extend(["Staged", "Activated", "Suspended"].map(str::to_owned));
+        assert_eq!(words, HeldState::ALL.iter().map(|state| state.word().to_owned()).collect());
+        let definitions = serde_json::to_value(crate::api::crd::crds().unwrap()).unwrap();
+        let schema = "/1/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/inventory/items\
+                      /properties/state/maxLength";
+        let longest = definitions.pointer(schema).and_then(Value::as_u64).expect("a limit");
+        assert!(words.iter().all(|word| word.len() as u64 <= longest), "{words:?}");
     }
 
     #[test]

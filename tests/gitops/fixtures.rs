@@ -1,5 +1,8 @@
 //! Objects in `testdata` are what the operator can write: read by its own types, with known fields alone, and conditions of
-//! the table.
+//! the table. That it writes them is checked by the integration tests that they were taken from
+//! (`tests/it/harness/invariants/captured.rs`).
+
+use std::path::Path;
 
 use jumpcloud_operator::api::condition::Reason;
 use jumpcloud_operator::api::connection::JumpCloudConnection;
@@ -8,7 +11,7 @@ use jumpcloud_operator::api::scheduled_user_state::ScheduledUserState;
 use jumpcloud_operator::api::user_batch::JumpCloudUserBatch;
 use serde_json::Value;
 
-use crate::rig::{KINDS, document, listed, scripts};
+use crate::rig::{KINDS, document, listed, place, scripts, text};
 
 fn read(kind: &str, object: Value) -> Result<(), serde_json::Error> {
     match kind {
@@ -62,6 +65,31 @@ fn testdata_is_what_the_operator_can_write() {
                 assert!(right, "{kind} {name}: {reason:?} does not go with {shown:?}");
             }
             read(kind, object).unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
+        }
+    }
+}
+
+/// The text of every file below a folder.
+fn texts(folder: &Path, found: &mut String) {
+    for name in listed(folder) {
+        let path = folder.join(name);
+        if path.is_dir() { texts(&path, found) } else { found.push_str(&text(&path)) }
+    }
+}
+
+/// An object of a namespace that no test has is one that nothing checks.
+#[test]
+fn testdata_was_taken_from_tests() {
+    let mut tests = String::new();
+    texts(&place("tests/it"), &mut tests);
+    for kind in KINDS {
+        for name in listed(&scripts(kind).join("testdata")) {
+            let object = document(&scripts(kind).join("testdata").join(&name));
+            let namespace = object["metadata"]["namespace"].as_str().expect("a namespace");
+            assert!(
+                tests.contains(&format!("{namespace:?}")),
+                "{kind} {name}: no test has namespace {namespace}"
+            );
         }
     }
 }

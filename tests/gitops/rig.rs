@@ -66,6 +66,12 @@ pub fn lua(script: &str, object: &Value) -> Value {
     answer["result"].take()
 }
 
+/// What Argo CD finds different between an object in Git and the live one, compared as it does by default.
+pub fn diff(config: &Value, live: &Value) -> Value {
+    static PROGRAM: OnceLock<Mutex<GoAnswers>> = OnceLock::new();
+    ask(&PROGRAM, Program::Diff, &json!({"mode": "three-way", "config": config, "live": live}))
+}
+
 fn ask(running: &OnceLock<Mutex<GoAnswers>>, program: Program, question: &Value) -> Value {
     let running = running.get_or_init(|| {
         Mutex::new(GoAnswers::start(program).unwrap_or_else(|error| panic!("{program:?}: {error}")))

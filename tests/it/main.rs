@@ -28,6 +28,8 @@ mod fair;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod gitops;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod lease;

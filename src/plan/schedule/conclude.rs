@@ -53,9 +53,10 @@ impl Pass<'_> {
         Step::Idle { wake_at: self.wakes.into_iter().filter(|wake| *wake > self.now).min() }
     }
 
-    /// Conditions alone: whatever else is there belongs to a newer operator.
+    /// Conditions and their generation alone: whatever else is there belongs to a newer operator.
     pub(super) fn newer(mut self) -> Step {
         self.status = self.schedule.status.clone();
+        self.status.observed_generation = Some(self.schedule.generation);
         let verdict = verdict::verdict(&Standings::of(&self, &Work::default()));
         let old = &self.schedule.status.conditions;
         self.status.conditions = condition::conditions(old, &verdict, self.schedule.generation, self.now);

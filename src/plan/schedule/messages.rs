@@ -3,6 +3,7 @@
 
 use super::change::Change;
 use crate::api::scheduled_user_state::MissedPolicy;
+use crate::plan::amount::{count, part_of, verb};
 use crate::plan::claims::Holder;
 
 /// A user that was not scheduled before startTime.
@@ -59,8 +60,11 @@ pub fn scheduled_elsewhere(holder: &Holder) -> String {
 #[must_use]
 pub fn awaited_elsewhere(users: usize) -> String {
     format!(
-        "{users} users wait for another object that is older and has the same change to schedule; see \
-         status.users, take them off one of the two"
+        "{} {} for another object that is older and has the same change to schedule; see status.users, take {} off \
+         one of the two",
+        count(users, "user"),
+        verb(users, "waits", "wait"),
+        verb(users, "the user", "them"),
     )
 }
 
@@ -92,7 +96,46 @@ pub fn failed(failed: usize, total: usize, missing: &[String]) -> String {
         [] => String::new(),
         some => format!(" (not in JumpCloud: {})", named(some)),
     };
-    format!("{failed} of {total} users could not be scheduled{missing}; see status.users, correct the list")
+    let users = part_of(failed, total, "user");
+    format!("{users} could not be scheduled{missing}; see status.users, correct the list")
+}
+
+/// Users that were not scheduled before startTime.
+#[must_use]
+pub fn not_scheduled(
+    time: &str,
+    (missed, total): (usize, usize),
+    policy: MissedPolicy,
+    executed: usize,
+) -> String {
+    format!(
+        "startTime {time} had passed, {} {} not scheduled (missedPolicy {policy:?}); already in the state: \
+         {executed}; set a later startTime",
+        part_of(missed, total, "user"),
+        verb(missed, "was", "were"),
+    )
+}
+
+/// Users that are not in the state when the grace period has ended.
+#[must_use]
+pub fn not_in_state(missing: usize, total: usize) -> String {
+    format!(
+        "{} {} not in the state after startTime and the grace period; see status.users and JumpCloud",
+        part_of(missing, total, "user"),
+        verb(missing, "is", "are"),
+    )
+}
+
+/// All users are in the state.
+#[must_use]
+pub fn executed(users: usize, state: &str) -> String {
+    format!("{} {} {state}", count(users, "user"), verb(users, "is", "are"))
+}
+
+/// All users were seen in the state.
+#[must_use]
+pub fn seen(users: usize, state: &str) -> String {
+    format!("{} {} seen {state}", count(users, "user"), verb(users, "was", "were"))
 }
 
 /// The first ten, and how many more.
@@ -110,7 +153,8 @@ pub fn named(users: &[String]) -> String {
 #[must_use]
 pub fn guard_tripped(limit: usize, users: usize) -> String {
     format!(
-        "guards.maxUsers is {limit}, the object names {users} users; raise it, or take users off the list"
+        "guards.maxUsers is {limit}, the object names {}; raise it, or take users off the list",
+        count(users, "user")
     )
 }
 
@@ -123,14 +167,12 @@ pub fn batch_missing(name: &str) -> String {
 /// The batch has users without a result.
 #[must_use]
 pub fn batch_awaited(name: &str, awaiting: usize) -> String {
-    match awaiting {
-        1 => format!(
-            "1 user of JumpCloudUserBatch {name} has no result yet; its change is scheduled afterwards"
-        ),
-        n => format!(
-            "{n} users of JumpCloudUserBatch {name} have no result yet; their change is scheduled afterwards"
-        ),
-    }
+    format!(
+        "{} of JumpCloudUserBatch {name} {} no result yet; {} change is scheduled afterwards",
+        count(awaiting, "user"),
+        verb(awaiting, "has", "have"),
+        verb(awaiting, "its", "their"),
+    )
 }
 
 /// The batch is of another organisation.
@@ -144,11 +186,8 @@ pub fn batch_elsewhere(name: &str) -> String {
 /// Events of a deleted object wait to be cancelled.
 #[must_use]
 pub fn deleting(events: usize, why: &str) -> String {
-    let events = match events {
-        1 => "1 scheduled change waits".to_owned(),
-        n => format!("{n} scheduled changes wait"),
-    };
-    format!("{events} to be cancelled before the object goes: {why}")
+    let (changes, wait) = (count(events, "scheduled change"), verb(events, "waits", "wait"));
+    format!("{changes} {wait} to be cancelled before the object goes: {why}")
 }
 
 #[cfg(test)]
@@ -178,6 +217,22 @@ mod tests {
             (batch_awaited("sales", 1), "1 user of"),
             (batch_elsewhere("sales"), "use the connection"),
             (deleting(1, "the connection is paused"), "1 scheduled change waits"),
+            (deleting(2, "the connection is paused"), "2 scheduled changes wait"),
+            (awaited_elsewhere(1), "1 user waits"),
+            (awaited_elsewhere(2), "take them off"),
+            (failed(1, 1, &[]), "1 of 1 user could not"),
+            (
+                not_scheduled("T", (1, 2), MissedPolicy::Fail, 0),
+                "1 of 2 users was not scheduled (missedPolicy Fail)",
+            ),
+            (not_scheduled("T", (2, 2), MissedPolicy::Fail, 0), "2 of 2 users were not scheduled"),
+            (not_in_state(1, 1), "1 of 1 user is not in the state"),
+            (not_in_state(2, 3), "2 of 3 users are not in the state"),
+            (executed(1, "Suspended"), "1 user is Suspended"),
+            (executed(2, "Suspended"), "2 users are Suspended"),
+            (seen(1, "Activated"), "1 user was seen Activated"),
+            (seen(2, "Activated"), "2 users were seen Activated"),
+            (guard_tripped(0, 1), "names 1 user;"),
         ] {
             assert!(text.contains(advice), "{text}");
             assert!(!text.contains("  "), "{text}");

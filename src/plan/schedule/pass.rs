@@ -14,6 +14,7 @@ use super::looks::{self, Looks};
 use super::need::{Circumstances, Need, retry_time};
 use super::roster::Members;
 use super::step::{Schedule, Step};
+use crate::api::condition::{Reason, find};
 use crate::api::schedule_status::{ScheduledUser, ScheduledUserStateStatus, result};
 use crate::api::submission::{Recorded, Submission};
 use crate::plan::facts::LOOK_UP;
@@ -144,7 +145,7 @@ impl<'a> Pass<'a> {
         };
         let looks = self.looks(change);
         let again = self.urgent || looks.due(self.looked(change));
-        let edited = self.schedule.status.observed_generation != Some(self.schedule.generation);
+        let edited = self.edited();
         let mut lines =
             lines(&self.schedule.desired.rows, members.as_ref(), &self.status.users, &self.schedule.uid);
         let looked_for = self.looked(change).max(self.facts.searched_before().unwrap_or(Timestamp::MIN));
@@ -187,6 +188,15 @@ impl<'a> Pass<'a> {
         }
         self.wake(change, looks);
         work
+    }
+
+    /// Whether the spec may have been edited since it was last acted upon. Beside a newer operator's record an older one
+    /// names the generation, too, and acts upon nothing.
+    fn edited(&self) -> bool {
+        let status = self.schedule.status;
+        let ready = find(&status.conditions, "Ready");
+        status.observed_generation != Some(self.schedule.generation)
+            || ready.is_some_and(|ready| ready.reason == Reason::NewerVersion.as_str())
     }
 
     /// When to look again, if nothing happens before.

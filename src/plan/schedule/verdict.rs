@@ -9,6 +9,7 @@ use crate::api::schedule_status::{
 };
 use crate::api::scheduled_user_state::MissedPolicy;
 use crate::api::submission::{Phase, RECORD_VERSION, Recorded};
+use crate::plan::amount::{count, part_of};
 use crate::plan::facts::ConnectionFact;
 use crate::plan::listing::listed;
 use crate::plan::messages as shared;
@@ -206,29 +207,16 @@ fn settled(s: &Standings<'_>) -> Verdict {
     if unknown > 0 {
         return stalled(
             Reason::SubmissionUnknown,
-            format!("{unknown} of {total} users: {}", messages::SUBMISSION_UNKNOWN),
+            format!("{}: {}", part_of(unknown, total, "user"), messages::SUBMISSION_UNKNOWN),
         );
     }
     let time = s.status.scheduled_time.clone().unwrap_or_default();
     let executed = of(result::EXECUTED);
     if missed > 0 && s.missed != MissedPolicy::Skip {
-        return stalled(
-            Reason::Missed,
-            format!(
-                "startTime {time} had passed, {missed} of {total} users were not scheduled (missedPolicy {:?}); already \
-                 in the state: {executed}; set a later startTime",
-                s.missed
-            ),
-        );
+        return stalled(Reason::Missed, messages::not_scheduled(&time, (missed, total), s.missed, executed));
     }
     if not_reached > 0 {
-        return stalled(
-            Reason::NotReached,
-            format!(
-                "{not_reached} of {total} users are not in the state after startTime and the grace period; see \
-                 status.users and JumpCloud"
-            ),
-        );
+        return stalled(Reason::NotReached, messages::not_in_state(not_reached, total));
     }
     let state = s.status.scheduled_state.clone().unwrap_or_default();
     let done = |reason, message: String| Verdict::new(Standing::Done, reason, message);
@@ -236,15 +224,18 @@ fn settled(s: &Standings<'_>) -> Verdict {
         return done(Reason::Succeeded, "there are no users to schedule".to_owned());
     }
     if executed == total {
-        return done(Reason::Executed, format!("{} are {state}", count(total)));
+        return done(Reason::Executed, messages::executed(total, &state));
     }
     if missed + executed == total {
         return done(
             Reason::Succeeded,
-            format!("startTime {time} had passed; {missed} of {total} users skipped (missedPolicy Skip)"),
+            format!(
+                "startTime {time} had passed; {} skipped (missedPolicy Skip)",
+                part_of(missed, total, "user")
+            ),
         );
     }
-    done(Reason::Scheduled, format!("JumpCloud makes {} {state} at {time}", count(total)))
+    done(Reason::Scheduled, format!("JumpCloud makes {} {state} at {time}", count(total, "user")))
 }
 
 /// The users that do not exist, as far as they have a name that may be shown.
@@ -257,13 +248,6 @@ fn missing(users: &[ScheduledUser]) -> Vec<String> {
             (None, None) => user.id.clone().unwrap_or_default(),
         })
         .collect()
-}
-
-fn count(users: usize) -> String {
-    match users {
-        1 => "1 user".to_owned(),
-        n => format!("{n} users"),
-    }
 }
 
 /// How the users stand.
@@ -287,7 +271,7 @@ pub(super) fn counts(status: &ScheduledUserStateStatus) -> ScheduleCounts {
 pub(super) fn executed(status: &ScheduledUserStateStatus) -> Option<String> {
     let all = status.users.iter().all(|user| user.result == result::EXECUTED);
     let state = status.scheduled_state.as_deref()?;
-    (all && !status.users.is_empty()).then(|| format!("{} were seen {state}", count(status.users.len())))
+    (all && !status.users.is_empty()).then(|| messages::seen(status.users.len(), state))
 }
 
 /// What condition Conflicting says, with its reason.

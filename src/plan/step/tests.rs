@@ -143,3 +143,27 @@ fn part_of_a_refused_request_is_not_sent_when_another_record_has_its_user() {
     let left: Vec<_> = first.status.submissions.iter().filter_map(Recorded::nonce).collect();
     assert!(first.intent.is_none() || left == ["m"], "{left:?}");
 }
+
+/// A record of a newer operator: conditions and their generation alone are written beside it.
+#[test]
+fn what_a_newer_operator_recorded_stays_to_the_letter() {
+    let record = serde_json::json!({"nonce": "n9", "recordVersion": 2, "members": ["eve"]});
+    let status = JumpCloudUserBatchStatus {
+        submissions: vec![serde_json::from_value(record).unwrap()],
+        observed_generation: Some(0),
+        progress: Some("0/1".to_owned()),
+        ..JumpCloudUserBatchStatus::default()
+    };
+    let desired = declared(&["ada", "bob"]);
+    let told = committed(decide(&desired, &status, &ready(), at(50)));
+    assert!(told.intent.is_none());
+    let generation = batch(&desired, &status).generation;
+    let conditions = told.status.conditions.clone();
+    assert!(
+        conditions.iter().all(|c| c.reason == "NewerVersion" && c.observed_generation == Some(generation))
+    );
+    let expected = JumpCloudUserBatchStatus { conditions, observed_generation: Some(generation), ..status };
+    assert_eq!(told.status, expected);
+    let next = decide(&desired, &told.status, &ready(), at(51));
+    assert!(matches!(next, Step::Idle { wake_at: None }), "{next:?}");
+}

@@ -20,6 +20,8 @@ use crate::tools;
 /// A program to ask, by the name of its folder in tests/packaging.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
+    /// What Argo CD finds different between Git and the cluster.
+    Diff,
     /// What kstatus makes of an object.
     Kstatus,
     /// What a Lua script returns when Argo CD runs it.
@@ -38,7 +40,7 @@ pub struct GoAnswers {
 
 impl Program {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Kstatus, Self::Lua];
+    pub const ALL: [Self; 3] = [Self::Diff, Self::Kstatus, Self::Lua];
 
     /// Builds it, unless it is there; gives the executable.
     ///
@@ -50,6 +52,7 @@ impl Program {
 
     const fn name(self) -> &'static str {
         match self {
+            Self::Diff => "diff",
             Self::Kstatus => "kstatus",
             Self::Lua => "lua",
         }

@@ -12,10 +12,11 @@ use crate::error::{Error, Result};
 use crate::go_build::{Source, Tool};
 
 /// The tools, with the folder of their module.
-const TOOLS: [(Tool, &str); 5] = [
+const TOOLS: [(Tool, &str); 6] = [
     (Tool { name: "image", package: "." }, "image"),
     (Tool { name: "crane", package: "github.com/google/go-containerregistry/cmd/crane" }, "image"),
     (Tool { name: "actionlint", package: "github.com/rhysd/actionlint/cmd/actionlint" }, "workflows"),
+    (Tool { name: "diff", package: "." }, "diff"),
     (Tool { name: "kstatus", package: "." }, "kstatus"),
     (Tool { name: "lua", package: "." }, "lua"),
 ];

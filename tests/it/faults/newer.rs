@@ -52,10 +52,11 @@ fn forge(world: &World, kind: &str, records: &Value) {
     world.kubectl(&["patch", kind, "sales", "--subresource=status", "--type=merge", "-p", &patch]);
 }
 
-/// The status without its conditions.
+/// The status without its conditions and its generation.
 fn but_conditions(object: &Value) -> Value {
     let mut status = object["status"].clone();
-    status.as_object_mut().expect("a status").remove("conditions");
+    let members = status.as_object_mut().expect("a status");
+    members.retain(|name, _| name != "conditions" && name != "observedGeneration");
     status
 }
 
@@ -76,7 +77,7 @@ async fn stands(world: &World, kind: &str, reason: &str) -> Value {
 }
 
 /// Gives the object of that kind, which has come to its end, such a record, edits its spec, restarts the operator:
-/// nothing but conditions changes and nobody is called. Without the record the edit is acted upon.
+/// nothing but conditions and their generation changes and nobody is called. Without the record the edit is acted upon.
 async fn left_alone(world: &World, kind: &str, forged: &Value, edit: &Value) {
     let operator = world.replica("a", QUICK);
     world.sim.quiet_for(Duration::from_secs(1), PATIENCE).await.expect("quiet");
@@ -87,6 +88,7 @@ async fn left_alone(world: &World, kind: &str, forged: &Value, edit: &Value) {
     world.kubectl(&["patch", kind, "sales", "--type=merge", "-p", &json!({"spec": edit}).to_string()]);
     let told = stands(world, kind, "NewerVersion").await;
     assert_eq!(but_conditions(&told), expected, "{kind}");
+    assert_eq!(told["status"]["observedGeneration"], told["metadata"]["generation"], "{kind}");
     drop(operator);
     let _operator = world.replica("b", QUICK);
     world.connection_reason("default", "Succeeded").await;

@@ -7,6 +7,7 @@
 //! [`World::hold`](super::world::World::hold). A test that forges what a rule rests on says so with
 //! [`World::may_break`](super::world::World::may_break), for that one rule, with the reason.
 
+mod captured;
 mod dates;
 mod evidence;
 mod excuses;
@@ -24,6 +25,7 @@ mod recorder;
 mod removed;
 mod secrecy;
 mod sent;
+mod shape;
 pub mod site;
 mod table;
 mod truth;
@@ -62,7 +64,7 @@ pub enum Rule {
 type Check = fn(&Evidence) -> Vec<String>;
 
 /// The rules that need no waiting, with what checks them. [`Rule::Quiet`] and [`Rule::Permitted`] are watched by the site.
-const RULES: [(Rule, Check); 10] = [
+const RULES: [(Rule, Check); 11] = [
     (Rule::Once, once::check),
     (Rule::Once, overtaken::check),
     (Rule::Intended, intended::check),
@@ -73,6 +75,7 @@ const RULES: [(Rule, Check); 10] = [
     (Rule::Secrecy, secrecy::check),
     (Rule::Frugal, frugal::check),
     (Rule::Table, table::check),
+    (Rule::Table, captured::check),
 ];
 
 impl Rule {

@@ -20,6 +20,7 @@ use devenv::go_answers::{GoAnswers, Program};
 use jumpcloud_operator::api::GROUP;
 use serde_json::{Value, json};
 
+use super::shape::Shape;
 use super::table::{STALLED, WAITING};
 use super::version::{Kind, Version};
 
@@ -28,17 +29,6 @@ const KEPT: usize = 500;
 
 /// Longest object that is kept, in bytes.
 const LONGEST: usize = 64 * 1024;
-
-/// Everything in an object that a reader decides by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Shape {
-    kind: Kind,
-    is_leaving: bool,
-    is_paused: bool,
-    is_observed: bool,
-    /// Type, status, reason, and whether it is of the newest generation.
-    conditions: Vec<(String, String, String, bool)>,
-}
 
 /// The programs that are asked.
 struct Readers {
@@ -111,24 +101,6 @@ impl Readers {
     }
 }
 
-impl Shape {
-    fn of(version: &Version) -> Self {
-        let generation = &version.metadata["generation"];
-        let word = |condition: &Value, name: &str| condition[name].as_str().unwrap_or_default().to_owned();
-        let conditions = version.list("conditions").iter().map(|condition| {
-            let is_newest = condition["observedGeneration"] == *generation;
-            (word(condition, "type"), word(condition, "status"), word(condition, "reason"), is_newest)
-        });
-        Self {
-            kind: version.kind,
-            is_leaving: version.is_leaving(),
-            is_paused: version.spec["paused"] == true,
-            is_observed: version.status["observedGeneration"] == *generation,
-            conditions: conditions.collect(),
-        }
-    }
-}
-
 /// What kstatus and Argo CD have to read, by the reason: the conditions follow from it in the table, and are what they
 /// read. Of an object that is being deleted Argo CD asks no script.
 fn expected(version: &Version) -> (&'static str, Option<&'static str>) {
@@ -149,24 +121,16 @@ fn expected(version: &Version) -> (&'static str, Option<&'static str>) {
         (_, "Paused" | "AwaitingApproval") => ("InProgress", "Suspended"),
         _ => ("InProgress", "Progressing"),
     };
-    // kstatus goes by the generation of the status, Argo CD's script by that of the condition: beside a record of a newer
-    // operator conditions alone move on.
-    let is_observed = version.status["observedGeneration"] == *generation;
-    let is_newest = ready["observedGeneration"] == *generation;
-    (if is_observed { current } else { "InProgress" }, Some(if is_newest { health } else { "Progressing" }))
-}
-
-fn name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Connection => "JumpCloudConnection",
-        Kind::Batch => "JumpCloudUserBatch",
-        Kind::Schedule => "ScheduledUserState",
+    if version.status["observedGeneration"] == *generation {
+        (current, Some(health))
+    } else {
+        ("InProgress", Some("Progressing"))
     }
 }
 
 fn script(kind: Kind) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/argocd/resource_customizations");
-    let path = folder.join(GROUP).join(name(kind)).join("health.lua");
+    let path = folder.join(GROUP).join(kind.name()).join("health.lua");
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -174,7 +138,7 @@ fn script(kind: Kind) -> String {
 fn object(version: &Version) -> Value {
     json!({
         "apiVersion": format!("{GROUP}/v1alpha1"),
-        "kind": name(version.kind),
+        "kind": version.kind.name(),
         "metadata": version.metadata,
         "spec": *version.spec,
         "status": version.status,

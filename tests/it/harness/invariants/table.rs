@@ -9,6 +9,9 @@ use super::evidence::Evidence;
 use super::readers;
 use super::version::{Kind, Version};
 
+/// The conditions that each object has its standing by.
+const BASIC: &[&str] = &["Ready", "Reconciling", "Stalled"];
+
 const DONE: &[&str] = &["Succeeded", "Scheduled", "Executed"];
 const WORKING: &[&str] = &["Progressing"];
 /// Reasons of what comes without an edit.
@@ -71,9 +74,9 @@ fn holds(version: &Version) -> Result<(), String> {
         if kind != "Ready" && value != "True" {
             return Err(format!("{kind} is there and not True"));
         }
-        // Beside a record of a newer operator nothing but conditions is written, so they alone move on.
-        let newer = word(condition, "reason") == "NewerVersion";
-        if condition["observedGeneration"].as_i64() != observed && !newer {
+        // Beside a record of a newer operator the others are left to it.
+        let is_left = version.reason() == "NewerVersion" && !BASIC.contains(&kind.as_str());
+        if condition["observedGeneration"].as_i64() != observed && !is_left {
             return Err(format!("{kind} is of another generation"));
         }
         if word(condition, "message").is_empty() {
@@ -104,7 +107,7 @@ fn holds(version: &Version) -> Result<(), String> {
         nothing_is_left(version)?;
     }
     let known: &[&str] = match version.kind {
-        Kind::Connection => &["Ready", "Reconciling", "Stalled"],
+        Kind::Connection => BASIC,
         Kind::Batch => &["Ready", "Reconciling", "Stalled", "Drifted"],
         Kind::Schedule => &["Ready", "Reconciling", "Stalled", "Executed", "Conflicting"],
     };
@@ -128,9 +131,11 @@ fn speaks_of_its_rows(version: &Version) -> Result<(), String> {
         Kind::Schedule => &status["counts"]["users"],
     };
     let is_current = status["observedGeneration"] == version.metadata["generation"] && !version.is_leaving();
-    // Nothing is counted anew from a spec that is refused, nor while users of elsewhere are not known.
-    let is_known =
-        spec["usersFrom"].is_null() && spec["usersFromBatch"].is_null() && version.reason() != "InvalidSpec";
+    // Nothing is counted anew from a spec that is refused, nor beside a record of a newer operator, nor while users of
+    // elsewhere are not known.
+    let is_known = spec["usersFrom"].is_null()
+        && spec["usersFromBatch"].is_null()
+        && !["InvalidSpec", "NewerVersion"].contains(&version.reason());
     match count.as_u64() {
         Some(count) if is_current && is_known && usize::try_from(count) != Ok(version.rows().len()) => {
             Err(format!("it names its generation, which declares {} users", version.rows().len()))

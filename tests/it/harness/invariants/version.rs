@@ -20,6 +20,17 @@ pub enum Kind {
     Schedule,
 }
 
+impl Kind {
+    /// As manifests have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connection => "JumpCloudConnection",
+            Self::Batch => "JumpCloudUserBatch",
+            Self::Schedule => "ScheduledUserState",
+        }
+    }
+}
+
 /// One committed version of an object. Users of the spec are kept as username, e-mail and id alone.
 #[derive(Clone, Debug)]
 pub struct Version {

@@ -20,6 +20,7 @@ pub mod go_answers;
 mod go_build;
 mod kubeconfig;
 mod log_tail;
+pub mod node;
 pub mod packaging;
 mod pinned;
 pub mod port;

@@ -19,7 +19,7 @@ pub mod error;
 pub mod go_answers;
 mod go_build;
 mod kubeconfig;
-mod log_tail;
+pub mod log_tail;
 pub mod node;
 pub mod packaging;
 mod pinned;

@@ -56,7 +56,7 @@ impl Api {
 
     /// Whether a server on this machine answers well.
     pub(super) fn answers(&self, url: &str) -> bool {
-        let asked = self.client.get(url).send();
+        let asked = async { self.client.get(url).send().await };
         self.runtime.block_on(asked).is_ok_and(|answer| answer.status() == StatusCode::OK)
     }
 

@@ -142,6 +142,9 @@ impl Node {
     /// What went wrong in the last look, if anything did. The next look tries again.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Some("the node's thread has ended".to_owned());
+        }
         lock(&self.common.trouble).clone()
     }
 

@@ -30,11 +30,15 @@ mod faults;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod kustomize;
+#[cfg(test)]
 mod lease;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod metrics;
+#[cfg(test)]
+mod newcomer;
 #[cfg(test)]
 mod outdated;
 #[cfg(test)]

@@ -12,6 +12,24 @@ use crate::error::{Error, Result};
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(15);
 
+/// How the API server is reached with all rights.
+#[derive(Debug)]
+pub(super) struct Access {
+    pub(super) server: String,
+    pub(super) ca_pem: String,
+    pub(super) token: String,
+}
+
+impl Access {
+    pub(super) fn of(control_plane: &ControlPlane) -> Self {
+        Self {
+            server: control_plane.server_url().to_owned(),
+            ca_pem: control_plane.ca_pem().to_owned(),
+            token: control_plane.own_token().to_owned(),
+        }
+    }
+}
+
 /// A client with all rights, whose requests no reader of the audit log counts.
 #[derive(Debug)]
 pub(super) struct Api {
@@ -22,20 +40,21 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn of(control_plane: &ControlPlane) -> Result<Self> {
-        let server = control_plane.server_url().to_owned();
+    /// To be called, used and dropped in a thread that drives no asynchronous tasks.
+    pub(super) fn of(access: Access) -> Result<Self> {
+        let Access { server, ca_pem, token } = access;
         let refused = |why: reqwest::Error| Error::Refused {
-            method: "CONNECT".to_owned(),
-            path: control_plane.server_url().to_owned(),
+            method: "connect to".to_owned(),
+            path: server.clone(),
             why: why.to_string(),
         };
-        let authority = Certificate::from_pem(control_plane.ca_pem().as_bytes()).map_err(refused)?;
+        let authority = Certificate::from_pem(ca_pem.as_bytes()).map_err(refused)?;
         // A proxy of the environment is not for loopback.
         let client = Client::builder().no_proxy().timeout(LIMIT).tls_certs_only([authority]).build();
+        let client = client.map_err(refused)?;
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|source| Error::Io { action: "start a runtime".to_owned(), source })?;
-        let token = control_plane.own_token().to_owned();
-        Ok(Self { server, token, client: client.map_err(refused)?, runtime })
+        Ok(Self { server, token, client, runtime })
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Value> {

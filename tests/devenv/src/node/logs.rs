@@ -42,12 +42,14 @@ impl LogServer {
         let failed = |source| Error::Io { action: "serve logs on 127.0.0.1".to_owned(), source };
         let acceptor = acceptor()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0))).map_err(failed)?;
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
         let (end, ended) = oneshot::channel();
         let folder: Arc<Path> = folder.into();
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
+                let Ok(listener) = TcpListener::from_std(listener) else { return };
                 tokio::select! {
                     () = accept(&listener, &acceptor, &folder, &growing) => {}
                     _ = ended => {}

@@ -24,7 +24,7 @@ mod status;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -32,11 +32,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::control_plane::ControlPlane;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kubeconfig;
 use crate::scratch::ScratchDir;
 
-use api::Api;
+use api::{Access, Api};
 use container::{Place, Process, seconds};
 use launch::Site;
 use logs::{Growing, LogServer};
@@ -113,23 +113,30 @@ impl Node {
             ends: AtomicBool::new(false),
         });
         let logs = LogServer::start(common.scratch.path(), Arc::clone(&common.growing))?;
-        let api = Api::of(control_plane)?;
-        api.post("/api/v1/nodes", &description(logs.port))?;
-        let mut keeper = Keeper {
-            api,
-            site: Site { images: options.images, environment: options.environment, node: NAME.to_owned() },
-            server: control_plane.server_url().to_owned(),
-            ca: control_plane.ca_file().to_owned(),
-            common: Arc::clone(&common),
-            pods: BTreeMap::new(),
-        };
+        let access = Access::of(control_plane);
+        let (server, ca) = (access.server.clone(), control_plane.ca_file().to_owned());
+        let site = Site { images: options.images, environment: options.environment, node: NAME.to_owned() };
+        let (tell, told) = mpsc::channel();
+        let (theirs, log_port) = (Arc::clone(&common), logs.port);
         let thread = std::thread::spawn(move || {
+            let api = Api::of(access);
+            let joined = api.and_then(|api| api.post("/api/v1/nodes", &description(log_port)).map(|_| api));
+            let api = match joined {
+                Ok(api) => api,
+                Err(error) => return drop(tell.send(Err(error))),
+            };
+            drop(tell.send(Ok(())));
+            let mut keeper = Keeper { api, site, server, ca, common: theirs, pods: BTreeMap::new() };
             while !keeper.common.ends.load(Ordering::Acquire) {
                 let trouble = keeper.look().err().map(|error| error.to_string());
                 *lock(&keeper.common.trouble) = trouble;
                 std::thread::sleep(EVERY);
             }
         });
+        told.recv().unwrap_or_else(|_| {
+            let source = std::io::Error::other("its thread has ended");
+            Err(Error::Io { action: "start a node".to_owned(), source })
+        })?;
         Ok(Self { common, thread: Some(thread), _logs: logs })
     }
 

@@ -13,6 +13,7 @@ mod terminal;
 use std::path::Path;
 
 use devenv::control_plane::{ControlPlane, ControllerManager, Controllers, Options};
+use devenv::log_tail::log_tail;
 use devenv::node::{Node, Options as NodeOptions};
 use jumpcloud_sim::{DEFAULT_KEY, Route, Settings, Sim};
 use serde_json::Value;
@@ -54,6 +55,7 @@ const IMAGE_SECTION: &str = "1. The image";
 /// A person who goes through pages at a terminal.
 struct Person<'a> {
     terminal: &'a Terminal,
+    node: &'a Node,
     done: Vec<String>,
 }
 
@@ -69,15 +71,22 @@ impl Person<'_> {
                 Step::Run { commands, prints } => {
                     let printed = self.terminal.run(&commands);
                     let place = format!("{}, {name}:\n{commands}", page.title);
-                    assert!(printed.success, "{place}\nfailed with\n{}", printed.text);
+                    let (text, node) = (&printed.text, self.node);
+                    assert!(printed.success, "{place}\nfailed with\n{text}\n{}", account(node));
                     if let Some(wrong) = prints.and_then(|wanted| differs(&wanted, &printed.text)) {
-                        panic!("{place}\nprints other things than the page says: {wrong}\n{}", printed.text);
+                        panic!("{place}\nprints other things than the page says: {wrong}\n{text}");
                     }
                     self.done.push(commands);
                 }
             }
         }
     }
+}
+
+/// What the cluster's side has to say when something failed.
+fn account(node: &Node) -> String {
+    let logs = node.running().into_iter().map(|one| format!("{}:\n{}", one.pod, log_tail(&one.log)));
+    format!("the node: {:?}\n{}", node.trouble(), logs.collect::<Vec<_>>().join("\n"))
 }
 
 fn page(name: &'static str) -> Page {
@@ -100,7 +109,7 @@ async fn the_readme_leads_to_the_first_users() {
     let node = Node::join(&plane, NodeOptions { images, environment }).expect("a node");
     let terminal = Terminal::open(&plane);
     terminal.save("jumpcloud.key", &format!("{DEFAULT_KEY}\n"));
-    let mut person = Person { terminal: &terminal, done: Vec::new() };
+    let mut person = Person { terminal: &terminal, node: &node, done: Vec::new() };
 
     let readme = page(README);
     person.goes_through(&readme, "Install");

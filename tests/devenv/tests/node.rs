@@ -97,6 +97,10 @@ fn deployments_and_pods_run_as_on_a_cluster() {
     kubectl(&["apply", "-f", "-"], &pod("kubectl:1", &arguments).to_string()).unwrap();
     let phase = ["wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/once", "--timeout=30s"];
     kubectl(&phase, "").unwrap();
+    // Another one of the same name has a log of its own.
+    kubectl(&["delete", "pod/once", "--timeout=30s"], "").unwrap();
+    kubectl(&["apply", "-f", "-"], &pod("kubectl:1", &arguments).to_string()).unwrap();
+    kubectl(&phase, "").unwrap();
     let said = kubectl(&["logs", "once", "--follow"], "").unwrap();
     assert_eq!(said, "system:serviceaccount:default:asker");
 

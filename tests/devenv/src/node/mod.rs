@@ -37,7 +37,7 @@ use crate::kubeconfig;
 use crate::scratch::ScratchDir;
 
 use api::{Access, Api};
-use container::{Place, Process, seconds};
+use container::{Place, Process, log, seconds};
 use launch::Site;
 use logs::{Growing, LogServer};
 use pod::Pod;
@@ -268,6 +268,14 @@ impl Keeper {
     }
 
     fn take(&self, pod: &Pod) -> Result<Kept> {
+        // One of the same name may have been there.
+        for spec in &pod.spec.containers {
+            let old =
+                log(self.common.scratch.path(), &pod.metadata.namespace, &pod.metadata.name, &spec.name);
+            if old.exists() {
+                std::fs::remove_file(&old).map_err(Error::io("remove", &old))?;
+            }
+        }
         // Nobody here gives an account to a Pod that names none.
         let is_somebody = !pod.spec.service_account_name.is_empty();
         let kubeconfig = is_somebody.then(|| self.kubeconfig(pod)).transpose()?;

@@ -102,7 +102,7 @@ fn without_the_name_reference_the_connection_would_name_nobody() {
         let refers = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
         match object["kind"].as_str() {
             Some("JumpCloudUserBatch") => {
-                assert_eq!(refers("/spec/connectionRef/name"), "sales-organisation")
+                assert_eq!(refers("/spec/connectionRef/name"), "sales-organisation");
             }
             Some("ScheduledUserState") => {
                 assert_eq!(refers("/spec/connectionRef/name"), "sales-organisation");

@@ -58,19 +58,19 @@ impl Api {
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Value> {
-        self.ask(Method::GET, path, None)
+        self.ask(&Method::GET, path, None)
     }
 
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value> {
-        self.ask(Method::POST, path, Some(body))
+        self.ask(&Method::POST, path, Some(body))
     }
 
     pub(super) fn put(&self, path: &str, body: &Value) -> Result<Value> {
-        self.ask(Method::PUT, path, Some(body))
+        self.ask(&Method::PUT, path, Some(body))
     }
 
     pub(super) fn delete(&self, path: &str, options: &Value) -> Result<Value> {
-        self.ask(Method::DELETE, path, Some(options))
+        self.ask(&Method::DELETE, path, Some(options))
     }
 
     /// Whether a server on this machine answers well.
@@ -79,7 +79,7 @@ impl Api {
         self.runtime.block_on(asked).is_ok_and(|answer| answer.status() == StatusCode::OK)
     }
 
-    fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+    fn ask(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Value> {
         let mut request =
             self.client.request(method.clone(), format!("{}{path}", self.server)).bearer_auth(&self.token);
         if let Some(body) = body {

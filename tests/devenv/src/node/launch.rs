@@ -112,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    fn launched(container: Value) -> Result<Launch, Waiting> {
+    fn launched(container: &Value) -> Result<Launch, Waiting> {
         let pod = json!({"metadata": {"name": "operator-1", "namespace": "operators"},
             "spec": {"containers": [container], "serviceAccountName": "account"}});
         let pod: Pod = serde_json::from_value(pod).unwrap();
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn arguments_and_variables_are_those_of_the_container() {
-        let launched = launched(json!({
+        let launched = launched(&json!({
             "image": "registry.example/operator:1",
             "args": ["run", "--lease-namespace=$(POD_NAMESPACE)", "--admin-address=[::]:8080", "--other=[::]:80"],
             "env": [
@@ -165,7 +165,7 @@ mod tests {
                 "variable A",
             ),
         ] {
-            let refused = launched(container.clone()).unwrap_err();
+            let refused = launched(&container).unwrap_err();
             assert!(refused.message.contains(wanted), "{container}: {refused:?}");
         }
     }

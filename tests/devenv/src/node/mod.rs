@@ -219,7 +219,7 @@ impl Keeper {
         for object in items.unwrap_or_default() {
             let Ok(pod) = serde_json::from_value::<Pod>(object.clone()) else { continue };
             present.push(pod.metadata.uid.clone());
-            if let Err(error) = self.attend(pod, object) {
+            if let Err(error) = self.attend(&pod, object) {
                 result = Err(error);
             }
         }
@@ -228,9 +228,9 @@ impl Keeper {
         result
     }
 
-    fn attend(&mut self, pod: Pod, object: Value) -> Result<()> {
+    fn attend(&mut self, pod: &Pod, object: Value) -> Result<()> {
         if pod.spec.node_name.is_empty() {
-            return self.bind(&pod);
+            return self.bind(pod);
         }
         if pod.spec.node_name != self.site.node {
             return Ok(());
@@ -247,7 +247,7 @@ impl Keeper {
         }
         let mut kept = match self.pods.remove(&uid) {
             Some(kept) => kept,
-            None => self.take(&pod)?,
+            None => self.take(pod)?,
         };
         let result = self.work(&mut kept, object);
         self.pods.insert(uid, kept);

@@ -59,6 +59,10 @@ help: ## List the targets
 demo: build ## Start a control plane, the simulator and the operator, and show users and dates at work
 	@$(BUILT)/devenv demo
 
+.PHONY: demo-helm
+demo-helm: build ## The same, installed by helm install
+	@$(BUILT)/devenv demo --helm
+
 .PHONY: build
 build: ## Build the operator, the simulator and the development environment
 	$(CARGO) build --locked --workspace --bins

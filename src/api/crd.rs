@@ -66,12 +66,22 @@ fn finish_status(schema: &mut Value) {
     }
 }
 
-/// Removes `nullable` everywhere and marks lists atomic.
+/// Formats that Kubernetes does not know: of each it warns whoever installs a definition. Limits are said in words of their own.
+const UNKNOWN_FORMATS: [&str; 4] = ["uint", "uint16", "uint32", "uint64"];
+
+/// Removes `nullable` and unknown formats everywhere, and marks lists atomic.
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
             if map.get("nullable") == Some(&Value::Bool(true)) {
                 map.remove("nullable");
+            }
+            if map
+                .get("format")
+                .and_then(Value::as_str)
+                .is_some_and(|format| UNKNOWN_FORMATS.contains(&format))
+            {
+                map.remove("format");
             }
             if map.get("type").and_then(Value::as_str) == Some("array")
                 && map.contains_key("items")
@@ -144,6 +154,18 @@ mod tests {
             assert!(schema.get("nullable").is_none(), "{path}");
             assert!(!in_item || schema.get("default").is_none(), "{path}");
             assert!(!schema.get("default").is_some_and(|d| d.to_string().contains("null")), "{path}");
+        });
+    }
+
+    /// The API server warns of each other one, to whoever installs the definitions.
+    #[test]
+    fn formats_are_those_that_kubernetes_knows() {
+        schemas(&mut |path, schema, _| {
+            let format = schema.get("format").and_then(Value::as_str);
+            assert!(
+                format.is_none_or(|word| ["date-time", "int32", "int64"].contains(&word)),
+                "{path}: {schema}"
+            );
         });
     }
 

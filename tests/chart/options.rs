@@ -143,8 +143,8 @@ fn general() -> Vec<Case> {
             none,
             At(
                 "Pod",
-                TEST,
-                "/spec/containers/1/args",
+                "jumpcloud-operator-test-connection",
+                "/spec/containers/0/args",
                 json!(["api", "--connection=people/default", "schedules"]),
             ),
         ),

@@ -42,6 +42,17 @@ fn pods(rendered: &Rendered) -> Vec<Value> {
     of_deployments.chain(rendered.all("Pod").into_iter().cloned()).collect()
 }
 
+/// Older releases of Helm fail to show the logs of a Pod with several containers, and `helm test --logs` with them.
+#[test]
+fn the_pods_of_helm_test_have_one_container_each() {
+    let rendered = render(&everything());
+    let tests = rendered.all("Pod");
+    assert_eq!(tests.len(), 2, "{:?}", rendered.names());
+    for pod in tests {
+        assert_eq!(pod["spec"]["containers"].as_array().map(Vec::len), Some(1), "{pod}");
+    }
+}
+
 #[test]
 fn every_object_is_labelled_and_has_a_place() {
     let mut wide = everything();

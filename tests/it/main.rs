@@ -32,11 +32,15 @@ mod gitops;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod kustomize;
+#[cfg(test)]
 mod lease;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod metrics;
+#[cfg(test)]
+mod newcomer;
 #[cfg(test)]
 mod outdated;
 #[cfg(test)]

@@ -97,8 +97,18 @@ pub enum Error {
         /// What kubectl wrote.
         stderr: String,
     },
+    /// The node was refused something by the API server.
+    #[error("failed to {method} {path}: {why}")]
+    Refused {
+        /// The method of the request.
+        method: String,
+        /// Its path.
+        path: String,
+        /// The answer, or why there was none.
+        why: String,
+    },
     /// A certificate or key could not be made.
-    #[error("failed to make the control plane's certificates: {0}")]
+    #[error("failed to make a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
     /// A line of the audit log is not what kube-apiserver writes.
     #[error("failed to read a line of the audit log: {0}")]

@@ -11,7 +11,8 @@ const LINES: usize = 20;
 const BYTES: u64 = 16 * 1024;
 
 /// The last lines of the file, or a sentence saying why there are none.
-pub(crate) fn log_tail(path: &Path) -> String {
+#[must_use]
+pub fn log_tail(path: &Path) -> String {
     match last_bytes(path) {
         Ok(bytes) if bytes.is_empty() => "(it wrote nothing)".to_owned(),
         Ok(bytes) => {

@@ -8,8 +8,8 @@
 //!   share one in a `static`. Dropping it, or the end of the process, ends everything and removes the folder.
 //!
 //! # Caveats
-//! No kubelet, scheduler or workload controllers: pods do not run, and `kubectl rollout status` waits for ever. Only the
-//! garbage collector, the namespace controller and ClusterRole aggregation run. The ServiceAccount admission plugin is off, so
+//! No kubelet and no scheduler: pods do not run, unless a [`crate::node::Node`] is there. Only the garbage collector, the namespace
+//! controller and ClusterRole aggregation run; when asked for, also what makes Pods of a Deployment. The ServiceAccount admission plugin is off, so
 //! that pods may name ServiceAccounts that do not exist.
 
 mod identity;
@@ -32,6 +32,9 @@ use ports::with_new_ports;
 
 pub(crate) use identity::OURS;
 
+/// The namespace of every kubeconfig written here.
+const DEFAULT: &str = "default";
+
 /// How to start.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -47,8 +50,24 @@ pub enum Controllers {
     /// Run it where its executable is to be had.
     #[default]
     Run,
+    /// As [`Controllers::Run`], and Deployments come to Pods, which a [`crate::node::Node`] can run.
+    RunWorkloads,
     /// Leave it out: namespaces then stay Terminating and owned objects are not collected.
     LeaveOut,
+}
+
+impl Controllers {
+    fn names(self) -> &'static str {
+        const RUN: &str =
+            "garbage-collector-controller,namespace-controller,clusterrole-aggregation-controller";
+        const WORKLOADS: &str = "garbage-collector-controller,namespace-controller,clusterrole-aggregation-controller,\
+            deployment-controller,replicaset-controller";
+        match self {
+            Self::Run => RUN,
+            Self::RunWorkloads => WORKLOADS,
+            Self::LeaveOut => "",
+        }
+    }
 }
 
 /// Whether kube-controller-manager runs.
@@ -74,6 +93,7 @@ pub struct ControlPlane {
     server_url: String,
     admin_kubeconfig: PathBuf,
     own_kubeconfig: PathBuf,
+    own_token: String,
 }
 
 impl ControlPlane {
@@ -95,7 +115,7 @@ impl ControlPlane {
         let own_kubeconfig = folder.join("devenv.kubeconfig");
         let (mut running, server_url) = with_new_ports(|ports, attempt| {
             let server_url = format!("https://127.0.0.1:{}", ports.api_server);
-            kubeconfig::write(&own_kubeconfig, &server_url, &certificates.ca, &tokens.ours)?;
+            kubeconfig::write(&own_kubeconfig, &server_url, &certificates.ca, &tokens.ours, DEFAULT)?;
             let data = folder.join(format!("etcd-{attempt}"));
             let etcd = Supervised::spawn(parts::etcd(&binaries.etcd, ports, &data, &scratch))?;
             ready::listening(&etcd, ports.etcd)?;
@@ -106,17 +126,17 @@ impl ControlPlane {
         })?;
 
         let admin_kubeconfig = folder.join("admin.kubeconfig");
-        kubeconfig::write(&admin_kubeconfig, &server_url, &certificates.ca, &tokens.admin)?;
+        kubeconfig::write(&admin_kubeconfig, &server_url, &certificates.ca, &tokens.admin, DEFAULT)?;
         let controller_manager = match (controllers, &binaries.controller_manager) {
             (Controllers::LeaveOut, _) => ControllerManager::LeftOut,
-            (Controllers::Run, ControllerManagerBinary::Absent(reason)) => {
-                ControllerManager::Absent(reason.clone())
-            }
-            (Controllers::Run, ControllerManagerBinary::Found(binary)) => {
+            (_, ControllerManagerBinary::Absent(reason)) => ControllerManager::Absent(reason.clone()),
+            (_, ControllerManagerBinary::Found(binary)) => {
                 let file = folder.join("kube-controller-manager.kubeconfig");
-                kubeconfig::write(&file, &server_url, &certificates.ca, &tokens.controller_manager)?;
+                kubeconfig::write(&file, &server_url, &certificates.ca, &tokens.controller_manager, DEFAULT)?;
                 // In front: it ends before the server that it talks to.
-                running.insert(0, Supervised::spawn(parts::controller_manager(binary, &file, &scratch))?);
+                let which = controllers.names();
+                running
+                    .insert(0, Supervised::spawn(parts::controller_manager(binary, &file, which, &scratch))?);
                 ControllerManager::Running
             }
         };
@@ -128,6 +148,7 @@ impl ControlPlane {
             server_url,
             admin_kubeconfig,
             own_kubeconfig,
+            own_token: tokens.ours,
             scratch,
         })
     }
@@ -197,8 +218,18 @@ impl ControlPlane {
         }
         let token = String::from_utf8_lossy(&output.stdout);
         let file = self.scratch.path().join(format!("{namespace}.{name}.kubeconfig"));
-        kubeconfig::write(&file, &self.server_url, &self.certificates.ca, token.trim())?;
+        kubeconfig::write(&file, &self.server_url, &self.certificates.ca, token.trim(), DEFAULT)?;
         Ok(file)
+    }
+
+    /// The file with the certificate that clients trust.
+    pub(crate) fn ca_file(&self) -> &Path {
+        &self.certificates.ca
+    }
+
+    /// The token of this crate itself, whose requests no reader of the audit log counts.
+    pub(crate) fn own_token(&self) -> &str {
+        &self.own_token
     }
 
     /// The ledger of every request that kube-apiserver answered.

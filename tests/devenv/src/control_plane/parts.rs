@@ -55,11 +55,12 @@ pub(super) fn api_server<'a>(
 pub(super) fn controller_manager<'a>(
     binary: &Path,
     kubeconfig: &Path,
+    controllers: &str,
     scratch: &'a ScratchDir,
 ) -> Program<'a> {
     Program::new("kube-controller-manager", binary, scratch.path().join("kube-controller-manager.log"))
         .args([flag("kubeconfig", kubeconfig.display())])
-        .args(["--controllers=garbage-collector-controller,namespace-controller,clusterrole-aggregation-controller"])
+        .args([flag("controllers", controllers)])
         .args(["--leader-elect=false", "--secure-port=0"])
         .grace(NO_GRACE)
         .scratch(scratch)

@@ -46,7 +46,11 @@ enum Command {
         version: String,
     },
     /// Show the operator at work on 250 users and two dates, with a simulated JumpCloud.
-    Demo,
+    Demo {
+        /// Install it by Helm.
+        #[arg(long)]
+        helm: bool,
+    },
     /// Run a tool of tests/packaging, which is built before when it has changed.
     Tool {
         /// Which one: image, crane, actionlint or helm.
@@ -64,7 +68,8 @@ fn main() -> ExitCode {
         Command::Chart => chart::write(),
         Command::Deploy => deploy::write(),
         Command::Openapi { version } => openapi::write(&version),
-        Command::Demo => demo::run(),
+        Command::Demo { helm: false } => demo::run(demo::Way::Manifests),
+        Command::Demo { helm: true } => demo::run(demo::Way::Chart),
         Command::Tool { name, arguments } => tool(&name, &arguments),
     };
     match result {

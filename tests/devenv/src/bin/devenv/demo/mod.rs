@@ -1,5 +1,5 @@
-//! `make demo`: the operator at work on 250 users and on two dates, against a real Kubernetes API and a simulated
-//! JumpCloud.
+//! `make demo` and `make demo-helm`: the operator at work on 250 users and on two dates, against a real Kubernetes API and a
+//! simulated JumpCloud; installed by `kubectl apply -k` ([`manifests`]), or by `helm install` ([`chart`]).
 //!
 //! # Guarantees
 //! - Nothing outside the scratch folder and 127.0.0.1 is touched, whatever KUBECONFIG says; JumpCloud itself is never asked.
@@ -12,11 +12,13 @@
 
 mod batch;
 mod cast;
+mod chart;
 mod check;
 mod condition;
 mod dates;
 mod edit;
 mod ledger;
+mod manifests;
 mod narrator;
 mod next;
 mod operator;
@@ -39,23 +41,25 @@ use ledger::Ledger;
 use narrator::Narrator;
 use stage::Stage;
 
+pub(crate) use stage::Way;
+
 /// Runs the demo.
 ///
 /// # Errors
 /// When a part cannot be started or ends by itself, when something does not come in time, and when the outcome is not the
 /// one that was promised.
-pub(crate) fn run() -> anyhow::Result<()> {
+pub(crate) fn run(way: Way) -> anyhow::Result<()> {
     let narrator = Narrator::start();
     narrator.heading(
         "250 users, one YAML file: a real Kubernetes API, a simulated JumpCloud, the operator between them",
     );
-    let mut stage = Stage::set(&narrator)?;
+    let mut stage = Stage::set(&narrator, way)?;
     let stay = stdin().is_terminal() && stdout().is_terminal();
     let audience = if stay { Audience::Stays } else { Audience::Leaves };
     if let Err(error) = perform(&narrator, &stage, audience) {
         // The file goes with us.
         narrator.heading("It failed. The end of the operator's log:");
-        narrator.quote(&stage.operator.process().log_tail());
+        narrator.quote(&stage.operator.log_tail());
         return Err(error);
     }
     if audience == Audience::Leaves {
@@ -87,8 +91,10 @@ fn perform(narrator: &Narrator, stage: &Stage, audience: Audience) -> anyhow::Re
     verdict(narrator, &batch, &ledger)?;
     edit::play(narrator, stage, &ledger)?;
     schedules::play(narrator, stage)?;
-    next::show(narrator, stage, &ledger, audience);
-    Ok(())
+    if let Some(release) = &stage.release {
+        release.test(narrator)?;
+    }
+    next::show(narrator, stage, &ledger, audience)
 }
 
 /// Says what holds, or fails with what does not.

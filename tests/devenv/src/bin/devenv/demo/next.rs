@@ -1,5 +1,7 @@
 //! What a person can try while it runs.
 
+use std::path::Path;
+
 use super::Audience;
 use super::batch::NAME;
 use super::cast;
@@ -10,26 +12,33 @@ use super::schedules;
 use super::stage::Stage;
 
 /// Shows commands to copy. They are for a second terminal, in the checkout.
-pub(super) fn show(narrator: &Narrator, stage: &Stage, ledger: &Ledger, audience: Audience) {
+pub(super) fn show(
+    narrator: &Narrator,
+    stage: &Stage,
+    ledger: &Ledger,
+    audience: Audience,
+) -> anyhow::Result<()> {
     let control_plane = &stage.control_plane;
     let (operator, simulator) = (&stage.operator, stage.simulator.url());
     let folder = control_plane.scratch().path().display();
-    let kubectl = control_plane.binaries().kubectl.parent().unwrap_or_else(|| std::path::Path::new("."));
+    let mut programs = vec![folder_of(&control_plane.binaries().kubectl)];
+    programs.extend(stage.release.as_ref().map(|release| folder_of(release.helm())));
+    let (pid, admin) = (operator.pid()?, operator.admin()?);
     let conflict = ledger.users().get(cast::CONFLICT).copied().unwrap_or_default().to_owned();
 
     let [.., (refused, _)] = cast::REFUSED;
     narrator.heading(match audience {
         Audience::Stays => "What to try next, in a second terminal in this folder",
         Audience::Leaves => {
-            "What to try next: run make demo on a terminal, where it keeps running, and in a second one"
+            "What to try next: run this on a terminal, where it keeps running, and in a second one"
         }
     });
-    let commands = [
+    let mut commands = vec![
         (
             "kubectl, and who it talks to",
             vec![
                 format!("export KUBECONFIG={}", control_plane.admin_kubeconfig().display()),
-                format!("export PATH={}:$PATH", kubectl.display()),
+                format!("export PATH={}:$PATH", programs.join(":")),
             ],
         ),
         (
@@ -74,17 +83,20 @@ pub(super) fn show(narrator: &Narrator, stage: &Stage, ledger: &Ledger, audience
         ),
         (
             "kill the operator without warning; it is started again here and sends nothing twice",
-            vec![format!("kill -9 {}", operator.process().pid())],
+            vec![format!("kill -9 {pid}")],
         ),
         (
             "its metrics, its log, and every request that the simulator got",
             vec![
-                format!("curl -s http://127.0.0.1:{}/metrics | grep ^jumpcloud_operator", operator.admin()),
+                format!("curl -s http://127.0.0.1:{admin}/metrics | grep ^jumpcloud_operator"),
                 format!("tail -f {}", operator.log().display()),
                 format!("curl -s {simulator}/_sim/ledger"),
             ],
         ),
     ];
+    if let Some(release) = &stage.release {
+        commands.extend(release.next());
+    }
     for (what, lines) in commands {
         narrator.line(&format!("# {what}"));
         for line in lines {
@@ -93,4 +105,9 @@ pub(super) fn show(narrator: &Narrator, stage: &Stage, ledger: &Ledger, audience
     }
     narrator.line("");
     narrator.line(&format!("All logs are in {folder}, which goes when this ends."));
+    Ok(())
+}
+
+fn folder_of(program: &Path) -> String {
+    program.parent().unwrap_or_else(|| Path::new(".")).display().to_string()
 }

@@ -8,8 +8,24 @@ use anyhow::Context as _;
 use super::narrator::Narrator;
 use super::stage::{Stage, repository, spoken};
 
-/// Applies the samples, with the simulator's address in the connection.
+/// Applies the samples, with the simulator's address in the connection. Of a release the connection is one of its values.
 pub(super) fn apply(narrator: &Narrator, stage: &Stage) -> anyhow::Result<()> {
+    let Some(release) = &stage.release else { return apply_all(narrator, stage) };
+    narrator.heading("A connection to JumpCloud");
+    apply_one(narrator, stage, "secret.yaml")?;
+    release.connect(narrator)?;
+    narrator.heading("250 users");
+    apply_one(narrator, stage, "user-batch.yaml")
+}
+
+fn apply_one(narrator: &Narrator, stage: &Stage, file: &str) -> anyhow::Result<()> {
+    narrator.step(&format!("kubectl apply -f deploy/samples/{file}"));
+    let file = repository()?.join("deploy/samples").join(file);
+    narrator.quote(&spoken(stage.control_plane.kubectl().args(["apply", "-f"]).arg(file))?);
+    Ok(())
+}
+
+fn apply_all(narrator: &Narrator, stage: &Stage) -> anyhow::Result<()> {
     let overlay = overlay(stage)?;
     narrator.step("kubectl apply -k deploy/samples: a Secret, a connection, 250 users (with the simulator's address laid over)");
     narrator.quote(&spoken(stage.control_plane.kubectl().args(["apply", "-k"]).arg(overlay))?);

@@ -3,85 +3,93 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use devenv::control_plane::{ControlPlane, Options};
+use devenv::control_plane::{ControlPlane, Controllers, Options};
 
+use super::chart::Release;
+use super::manifests;
 use super::narrator::Narrator;
-use super::operator::{Operator, Recipe};
+use super::operator::Operator;
 use super::simulator::Simulator;
+
+/// How the operator is installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// `kubectl apply -k` of `deploy`.
+    Manifests,
+    /// `helm install` of the chart.
+    Chart,
+}
+
+impl Way {
+    fn control_plane(self) -> Options {
+        let controllers = match self {
+            Self::Manifests => Controllers::Run,
+            Self::Chart => Controllers::RunWorkloads,
+        };
+        Options { controllers, ..Options::default() }
+    }
+}
 
 /// What runs. Fields are dropped in this order: whoever calls goes before whoever answers.
 #[derive(Debug)]
 pub(super) struct Stage {
-    pub(super) operator: Operator,
-    recipe: Recipe,
+    pub(super) operator: Box<dyn Operator>,
+    /// Where it was installed by Helm.
+    pub(super) release: Option<Release>,
+    binary: PathBuf,
     pub(super) simulator: Simulator,
     pub(super) control_plane: ControlPlane,
 }
 
 impl Stage {
-    /// Starts everything, and applies what an administrator applies once per cluster.
-    pub(super) fn set(narrator: &Narrator) -> anyhow::Result<Self> {
-        let operator_binary = sibling("jumpcloud-operator")?;
+    /// Starts everything, and installs what an administrator installs once per cluster.
+    pub(super) fn set(narrator: &Narrator, way: Way) -> anyhow::Result<Self> {
+        let binary = sibling("jumpcloud-operator")?;
         let simulator_binary = sibling("jumpcloud-sim")?;
 
         narrator.step(
             "starting etcd and kube-apiserver: the real ones, on 127.0.0.1, with a folder of their own",
         );
-        let control_plane = ControlPlane::start(Options::default())?;
+        let control_plane = ControlPlane::start(way.control_plane())?;
         narrator.step("starting the simulator in JumpCloud's place: jobs take 3 s, two users exist already");
         let simulator = Simulator::start(&simulator_binary, &control_plane)?;
-
-        narrator.step(
-            "kubectl apply -k deploy/crd, then -k deploy/rbac: the kinds, and what the operator may do",
-        );
-        for folder in ["deploy/crd", "deploy/rbac"] {
-            let folder = repository()?.join(folder);
-            narrator.quote(&spoken(control_plane.kubectl().args(["apply", "-k"]).arg(folder))?);
-        }
-        let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
-        spoken(control_plane.kubectl().args(established))?;
-
-        narrator.step(
-            "starting the operator as ServiceAccount jumpcloud-operator, with these rights and no more",
-        );
-        let recipe = Recipe::new(operator_binary, &control_plane, simulator.url())?;
-        let operator = recipe.start(&control_plane)?;
-        narrator.line(&format!("pid {}, log {}", operator.process().pid(), operator.log().display()));
-        Ok(Self { operator, recipe, simulator, control_plane })
+        let (operator, release): (Box<dyn Operator>, _) = match way {
+            Way::Manifests => {
+                (Box::new(manifests::install(narrator, &control_plane, &simulator, &binary)?), None)
+            }
+            Way::Chart => {
+                let release = Release::new(&control_plane, &simulator)?;
+                (Box::new(release.install(narrator, &control_plane, &binary)?), Some(release))
+            }
+        };
+        narrator.line(&format!("pid {}, log {}", operator.pid()?, operator.log().display()));
+        Ok(Self { operator, release, binary, simulator, control_plane })
     }
 
     /// Fails when anything has ended by itself.
     pub(super) fn check_running(&self) -> anyhow::Result<()> {
-        self.operator.process().check_running()?;
+        self.operator.check_running()?;
         self.check_surroundings()
     }
 
-    /// Starts the operator again when it has ended, as a Deployment does; fails when anything else has ended.
+    /// Lets the operator be started again when it has ended; fails when anything else has ended.
     pub(super) fn keep_running(&mut self, narrator: &Narrator) -> anyhow::Result<()> {
         self.check_surroundings()?;
-        if let Some(exit) = self.operator.process().wait_exit(Duration::ZERO)? {
-            narrator
-                .step(&format!("the operator has ended ({exit}); starting it again, as a Deployment would"));
-            self.operator = self.recipe.restart(&self.control_plane, &self.operator)?;
-            let (pid, admin) = (self.operator.process().pid(), self.operator.admin());
-            narrator.line(&format!("pid {pid}, metrics http://127.0.0.1:{admin}/metrics"));
-        }
-        Ok(())
+        self.operator.keep_running(narrator, &self.control_plane)
     }
 
     /// The operator's own way to look into JumpCloud, with the credential of the sample connection.
     pub(super) fn look(&self) -> Command {
-        let mut command = Command::new(self.recipe.binary());
+        let mut command = Command::new(&self.binary);
         command.args(self.look_arguments()).env("KUBECONFIG", self.control_plane.admin_kubeconfig());
         command
     }
 
     /// The same as a line to copy.
     pub(super) fn look_line(&self, what: &str) -> String {
-        format!("{} {} {what}", self.recipe.binary().display(), self.look_arguments().join(" "))
+        format!("{} {} {what}", self.binary.display(), self.look_arguments().join(" "))
     }
 
     fn look_arguments(&self) -> [String; 3] {

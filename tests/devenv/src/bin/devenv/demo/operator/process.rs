@@ -1,6 +1,6 @@
 //! The operator, as a process with nothing but the permissions of `deploy/rbac`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -8,7 +8,9 @@ use devenv::control_plane::ControlPlane;
 use devenv::port::free_port;
 use devenv::supervised::{Program, Supervised};
 
-use super::wait;
+use super::Operator;
+use crate::demo::narrator::Narrator;
+use crate::demo::wait;
 
 /// Namespace and ServiceAccount of `deploy/rbac`.
 const NAMESPACE: &str = "jumpcloud-operator-system";
@@ -36,7 +38,7 @@ const STARTS: u32 = 3;
 
 /// What the operator needs to start, and to start again.
 #[derive(Debug)]
-pub(super) struct Recipe {
+struct Recipe {
     binary: PathBuf,
     kubeconfig: PathBuf,
     log: PathBuf,
@@ -45,39 +47,71 @@ pub(super) struct Recipe {
 
 /// A running operator.
 #[derive(Debug)]
-pub(super) struct Operator {
+struct Started {
     process: Supervised,
     admin: u16,
 }
 
+/// An operator that is started again here when it ends.
+#[derive(Debug)]
+pub(in crate::demo) struct Process {
+    started: Started,
+    recipe: Recipe,
+}
+
+impl Process {
+    /// Starts the operator and waits until it serves metrics. `deploy/rbac` must have been applied.
+    pub(in crate::demo) fn start(
+        binary: PathBuf,
+        control_plane: &ControlPlane,
+        api_url: &str,
+    ) -> anyhow::Result<Self> {
+        let recipe = Recipe::new(binary, control_plane, api_url)?;
+        let started = recipe.start_at(control_plane, free_port()?)?;
+        Ok(Self { started, recipe })
+    }
+}
+
+impl Operator for Process {
+    fn pid(&self) -> anyhow::Result<u32> {
+        Ok(self.started.process.pid())
+    }
+
+    fn admin(&self) -> anyhow::Result<u16> {
+        Ok(self.started.admin)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.started.process.log_path().to_owned()
+    }
+
+    fn log_tail(&self) -> String {
+        self.started.process.log_tail()
+    }
+
+    fn check_running(&self) -> anyhow::Result<()> {
+        Ok(self.started.process.check_running()?)
+    }
+
+    fn keep_running(&mut self, narrator: &Narrator, control_plane: &ControlPlane) -> anyhow::Result<()> {
+        let Some(exit) = self.started.process.wait_exit(Duration::ZERO)? else { return Ok(()) };
+        narrator.step(&format!("the operator has ended ({exit}); starting it again, as a Deployment would"));
+        // At the same port, if that is still free: people have copied the address.
+        self.started = self.recipe.start_at(control_plane, self.started.admin)?;
+        let (pid, admin) = (self.started.process.pid(), self.started.admin);
+        narrator.line(&format!("pid {pid}, metrics http://127.0.0.1:{admin}/metrics"));
+        Ok(())
+    }
+}
+
 impl Recipe {
-    /// `deploy/rbac` must have been applied.
-    pub(super) fn new(binary: PathBuf, control_plane: &ControlPlane, api_url: &str) -> anyhow::Result<Self> {
+    fn new(binary: PathBuf, control_plane: &ControlPlane, api_url: &str) -> anyhow::Result<Self> {
         let kubeconfig = control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)?;
         let log = control_plane.scratch().path().join("operator.log");
         Ok(Self { binary, kubeconfig, log, api_url: api_url.to_owned() })
     }
 
-    /// The program.
-    pub(super) fn binary(&self) -> &Path {
-        &self.binary
-    }
-
-    /// Starts the operator and waits until it serves metrics.
-    pub(super) fn start(&self, control_plane: &ControlPlane) -> anyhow::Result<Operator> {
-        self.start_at(control_plane, free_port()?)
-    }
-
-    /// Starts it again after `before` has ended, at the same port if that is still free: people have copied the address.
-    pub(super) fn restart(
-        &self,
-        control_plane: &ControlPlane,
-        before: &Operator,
-    ) -> anyhow::Result<Operator> {
-        self.start_at(control_plane, before.admin)
-    }
-
-    fn start_at(&self, control_plane: &ControlPlane, mut port: u16) -> anyhow::Result<Operator> {
+    fn start_at(&self, control_plane: &ControlPlane, mut port: u16) -> anyhow::Result<Started> {
         for _ in 0..STARTS {
             let operator = self.spawn(control_plane, port)?;
             let listening = format!("127.0.0.1:{}", operator.admin);
@@ -101,7 +135,7 @@ impl Recipe {
         bail!("other processes took {STARTS} free ports in a row; run make demo again")
     }
 
-    fn spawn(&self, control_plane: &ControlPlane, admin: u16) -> anyhow::Result<Operator> {
+    fn spawn(&self, control_plane: &ControlPlane, admin: u16) -> anyhow::Result<Started> {
         let program = Program::new("jumpcloud-operator", &self.binary, &self.log)
             .args(["run"])
             .args(QUICK)
@@ -110,23 +144,6 @@ impl Recipe {
             .env("KUBECONFIG", &self.kubeconfig)
             .grace(Duration::from_secs(10))
             .scratch(control_plane.scratch());
-        Ok(Operator { process: Supervised::spawn(program)?, admin })
-    }
-}
-
-impl Operator {
-    /// The process.
-    pub(super) fn process(&self) -> &Supervised {
-        &self.process
-    }
-
-    /// The port of /livez, /readyz and /metrics.
-    pub(super) fn admin(&self) -> u16 {
-        self.admin
-    }
-
-    /// Where it logs.
-    pub(super) fn log(&self) -> &Path {
-        self.process.log_path()
+        Ok(Started { process: Supervised::spawn(program)?, admin })
     }
 }

@@ -11,16 +11,16 @@ pub const OLDER: &str = "0.0.1";
 const DEFINITIONS: [&str; 2] =
     ["jumpcloud-operator.dev_jumpcloudconnections.yaml", "jumpcloud-operator.dev_jumpclouduserbatches.yaml"];
 
-/// A chart as it is.
-pub fn present(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("charts").join(name)
+/// The folder of a chart as it is.
+pub fn present(name: &str) -> String {
+    format!("{}/charts/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The version of the present charts, which is that of the program.
 pub const PRESENT: &str = env!("CARGO_PKG_VERSION");
 
 /// The same chart with the definitions of `packaging/older` and nothing of later ones, below `folder`.
-pub fn older(name: &str, folder: &Path) -> PathBuf {
+pub fn older(name: &str, folder: &Path) -> String {
     let chart = folder.join(name);
     run(std::process::Command::new("cp").arg("-r").arg(present(name)).arg(&chart));
     let about = chart.join("Chart.yaml");
@@ -39,7 +39,7 @@ pub fn older(name: &str, folder: &Path) -> PathBuf {
             std::fs::remove_file(entry.path()).expect("it is there");
         }
     }
-    chart
+    chart.to_str().expect("a path").to_owned()
 }
 
 /// The template of a definition, with labels, annotations and conditions, around another definition's spec.

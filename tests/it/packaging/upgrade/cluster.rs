@@ -1,6 +1,6 @@
 //! A control plane of a test's own, since definitions belong to all of it, with Helm and a simulator.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub const RELEASE: &str = "jumpcloud-operator";
 /// The release that has the definitions, where they have one of their own.
 pub const CRDS: &str = "jumpcloud-operator-crds";
 
+const BATCHES: &str = "jumpclouduserbatches";
+
 /// The cluster: the release in one namespace, the people's objects in another.
 pub struct Cluster {
     /// The namespace of the release.
@@ -39,9 +41,9 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts it without release and objects. `name` is that of no other test's namespace.
-    pub async fn start(name: &str) -> Self {
+    pub async fn start(name: &str, settings: Settings) -> Self {
         let plane = ControlPlane::start(Options::default()).expect("a control plane of its own");
-        let sim = Arc::new(Sim::start(Settings::default()).await.expect("the simulator starts"));
+        let sim = Arc::new(Sim::start(settings).await.expect("the simulator starts"));
         let (system, people) = (name.to_owned(), format!("{name}-people"));
         let site = Site::begin_on(&plane, &system, Arc::clone(&sim));
         site.add(&people);
@@ -71,38 +73,44 @@ impl Cluster {
 
     /// Lets all jobs go, and later ones run their usual time.
     pub fn let_jobs_go(&self) {
-        self.sim.update_settings(|settings| settings.jobs.service_time_ms = Settings::default().jobs.service_time_ms);
+        self.sim.update_settings(|settings| {
+            settings.jobs.service_time_ms = Settings::default().jobs.service_time_ms
+        });
         self.sim.finish_jobs();
     }
 
-    /// Runs helm in the release's namespace; it must succeed.
+    /// Runs helm in the release's namespace; it must succeed. Gives what it printed.
     pub fn helm(&self, arguments: &[&str]) -> String {
-        let output = self.tries_helm(arguments);
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "helm {arguments:?}\n{out}{err}");
-        out.into_owned()
+        let (success, printed) = self.tries_helm(arguments);
+        assert!(success, "helm {arguments:?}\n{printed}");
+        printed
     }
 
-    /// The same; it may fail.
-    pub fn tries_helm(&self, arguments: &[&str]) -> Output {
+    /// The same; it must fail.
+    pub fn fails_helm(&self, arguments: &[&str]) -> String {
+        let (success, printed) = self.tries_helm(arguments);
+        assert!(!success, "helm {arguments:?}\n{printed}");
+        printed
+    }
+
+    fn tries_helm(&self, arguments: &[&str]) -> (bool, String) {
         let mut command = tool().command_as(self.plane.admin_kubeconfig());
-        command.args(arguments).args(["--namespace", &self.system]).output().expect("helm starts")
+        command.args(arguments).args(["--namespace", &self.system]);
+        let Output { status, stdout, stderr } = command.output().expect("helm starts");
+        let printed = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+        (status.success(), printed)
     }
 
-    /// A file with the values of the release, and with others.
-    pub fn values(&self, others: &Value) -> String {
-        let mut values = self.values.clone();
-        for (name, value) in others.as_object().expect("a map") {
-            values[name] = value.clone();
-        }
+    /// A file with the values of the release.
+    pub fn values(&self) -> String {
         let file = self.plane.scratch().path().join("values.json");
-        std::fs::write(&file, values.to_string()).expect("the values are written");
+        std::fs::write(&file, self.values.to_string()).expect("the values are written");
         file.to_str().expect("a path").to_owned()
     }
 
     /// kubectl in the namespace of the objects; it must succeed.
     pub fn kubectl(&self, arguments: &[&str]) -> String {
-        run(self.command(arguments).stdin(std::process::Stdio::null()))
+        run(self.command(arguments).stdin(Stdio::null()))
     }
 
     /// The same; nothing when it fails.
@@ -143,6 +151,18 @@ impl Cluster {
     /// A definition by its plural.
     pub fn definition(&self, plural: &str) -> Option<Value> {
         self.find("crd", &format!("{plural}.jumpcloud-operator.dev"))
+    }
+
+    /// Whether the definition of batches has a field of rows that the older one does not have.
+    pub fn knows_managers(&self) -> bool {
+        let at = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/users/items/properties/manager";
+        self.definition(BATCHES).expect("the definition is there").pointer(at).is_some()
+    }
+
+    /// The version that the definition of batches says that it is of.
+    pub fn version(&self) -> Value {
+        let definition = self.definition(BATCHES).expect("the definition is there");
+        definition["metadata"]["labels"]["app.kubernetes.io/version"].clone()
     }
 
     /// Waits until every definition serves.
@@ -211,18 +231,4 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.site.end();
     }
-}
-
-/// What must survive of an object whatever becomes of the definitions: who it is, what is under way, and what is its own.
-pub fn kept(object: &Value) -> Value {
-    let status = &object["status"];
-    json!({
-        "uid": object["metadata"]["uid"],
-        "finalizers": object["metadata"]["finalizers"],
-        "submissions": status["submissions"],
-        "inventory": status["inventory"],
-        "organizationID": status["organizationID"],
-        "failures": status["failures"],
-        "events": status["events"],
-    })
 }

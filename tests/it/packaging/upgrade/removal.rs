@@ -4,7 +4,7 @@ use jumpcloud_sim::Settings;
 use serde_json::json;
 
 use super::assert_present;
-use super::chart::present;
+use super::chart::{older, present};
 use super::cluster::{Cluster, RELEASE};
 use super::kubelet::Pod;
 use super::objects::{joiners, kept, leaver, unwritten};
@@ -52,7 +52,7 @@ async fn a_removed_release_leaves_objects_that_the_next_one_goes_on_with() {
     assert_eq!(kept(&cluster.object("jcsus", "leavers")), kept(&leavers));
     cluster.site.end();
 
-    // Without `crds.keep`.
+    // Without `crds.keep` a release that has not all kinds takes the others with it, as a rollback does.
     cluster.helm(&[
         "upgrade",
         RELEASE,
@@ -62,19 +62,29 @@ async fn a_removed_release_leaves_objects_that_the_next_one_goes_on_with() {
         "crds.keep=false",
     ]);
     pod.end();
-    cluster.helm(&["uninstall", RELEASE]);
     let [connections, batches, schedules] = PLURALS;
+    let chart = older(RELEASE, cluster.plane.scratch().path());
+    cluster.helm(&["upgrade", RELEASE, &chart, "--reuse-values"]);
+    let leaving = cluster.definition(schedules).expect("it waits for its objects");
+    assert!(leaving["metadata"]["deletionTimestamp"].is_string(), "{leaving}");
+    assert!(cluster.find("jcub", "joiners").is_some());
+    cluster.helm(&["uninstall", RELEASE]);
     for plural in [connections, batches] {
-        eventually("the definition goes", PATIENCE, async || cluster.definition(plural).map_or(Ok(()), Err))
-            .await;
+        gone(&cluster, plural).await;
     }
     let left = cluster.object("jcsus", "leavers");
     assert!(left["metadata"]["deletionTimestamp"].is_string(), "{left}");
-    assert!(cluster.definition(schedules).is_some(), "it waits for its objects");
     let free = json!({"metadata": {"finalizers": null}}).to_string();
     cluster.kubectl(&["patch", "jcsus", "leavers", "--type=merge", "-p", &free]);
-    eventually("the definition goes", PATIENCE, async || cluster.definition(schedules).map_or(Ok(()), Err))
-        .await;
+    gone(&cluster, schedules).await;
     assert_eq!(existing(&cluster.sim).len(), 4);
     assert_eq!(events_of(&cluster.sim).len(), 1, "what nobody undid stays in JumpCloud");
+}
+
+/// Waits until there is no such definition.
+async fn gone(cluster: &Cluster, plural: &str) {
+    eventually(&format!("the end of {plural}"), PATIENCE, async || {
+        cluster.definition(plural).map_or(Ok(()), |left| Err(left["status"]["conditions"].clone()))
+    })
+    .await;
 }

@@ -74,7 +74,7 @@ impl Cluster {
     /// Lets all jobs go, and later ones run their usual time.
     pub fn let_jobs_go(&self) {
         self.sim.update_settings(|settings| {
-            settings.jobs.service_time_ms = Settings::default().jobs.service_time_ms
+            settings.jobs.service_time_ms = Settings::default().jobs.service_time_ms;
         });
         self.sim.finish_jobs();
     }

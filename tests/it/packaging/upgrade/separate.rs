@@ -18,7 +18,9 @@ async fn definitions_of_another_release_stay_when_the_operator_is_rolled_back() 
     cluster.site.may_have_gaps("a changed definition ends the watches of its kind");
     let folder = cluster.plane.scratch().path();
     let (chart, definitions) = (older(RELEASE, folder), older(CRDS, folder));
-    cluster.helm(&["install", RELEASE, &chart, "--values", &cluster.values()]);
+    // What is not kept is safe, too, once the other release has it.
+    let values = cluster.values();
+    cluster.helm(&["install", RELEASE, &chart, "--values", &values, "--set", "crds.keep=false"]);
     cluster.established();
     let pod = Pod::start(&cluster, "older");
     cluster.connect().await;
@@ -28,10 +30,10 @@ async fn definitions_of_another_release_stay_when_the_operator_is_rolled_back() 
     cluster.apply_batch("joiners", &joiners());
     let joiners = cluster.in_flight("joiners").await;
 
-    cluster.helm(&["upgrade", RELEASE, &chart, "--reuse-values", "--set", "crds.enabled=false"]);
     let refused = cluster.fails_helm(&["install", CRDS, &definitions]);
     assert!(refused.contains("invalid ownership metadata"), "{refused}");
     cluster.helm(&["install", CRDS, &definitions, "--take-ownership"]);
+    cluster.helm(&["upgrade", RELEASE, &chart, "--reuse-values", "--set", "crds.enabled=false"]);
     assert_older(&cluster);
     assert_eq!(unwritten(&cluster.object("jcub", "joiners")), unwritten(&joiners));
 

@@ -9,17 +9,15 @@ mod kubelet;
 mod objects;
 mod removal;
 mod separate;
+mod takeover;
 
-use jumpcloud_operator::api::GROUP;
 use jumpcloud_sim::Settings;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::invariants::Rule;
 use crate::harness::manifests::plain_users;
 use crate::harness::schedules::events_of;
 use crate::harness::truth::{assert_single_create, existing};
-use crate::harness::wait::eventually;
-use crate::harness::world::PATIENCE;
 use chart::{OLDER, PRESENT, older, present};
 use cluster::{Cluster, RELEASE};
 use kubelet::Pod;
@@ -83,7 +81,7 @@ async fn jobs_go_on_through_upgrade_and_rollback() {
     let pod = pod.replaced(&cluster, "rolled-back").await;
     cluster.follows().await;
     // The older definitions would refuse the record of the update, but for its being there already.
-    look_again(&cluster, "movers").await;
+    cluster.is_heeded("movers").await;
     assert_eq!(kept(&cluster.object("jcub", "movers")), kept(&movers));
     assert_eq!(kept(&cluster.object("jcub", "joiners")), kept(&joiners));
 
@@ -92,6 +90,9 @@ async fn jobs_go_on_through_upgrade_and_rollback() {
     cluster.comes_to("jcub", "movers", "Succeeded").await;
     cluster.quiet().await;
     assert_eq!(cluster.jobs(), (2, 1));
+    let pruned = r#"reconciles_total{kind="JumpCloudUserBatch",outcome="pruned"}"#;
+    let metrics = pod.operator.metrics().await;
+    assert!(metrics.contains(pruned), "{metrics}");
 
     cluster.helm(&upgrade);
     assert_present(&cluster);
@@ -107,16 +108,4 @@ async fn jobs_go_on_through_upgrade_and_rollback() {
     assert_eq!(existing(&cluster.sim).len(), 6);
     assert_eq!(events_of(&cluster.sim).len(), 1);
     assert_eq!(kept(&cluster.object("jcsus", "leavers")), kept(&leavers));
-}
-
-/// Has the operator write the status of a batch that has nothing else to be done.
-async fn look_again(cluster: &Cluster, name: &str) {
-    cluster.kubectl(&["annotate", "jcub", name, &format!("{GROUP}/requested-at=1")]);
-    eventually("the annotation is handled", PATIENCE, async || {
-        match cluster.object("jcub", name)["status"]["lastHandled"]["requestedAt"].take() {
-            Value::String(handled) if handled == "1" => Ok(()),
-            other => Err(other),
-        }
-    })
-    .await;
 }

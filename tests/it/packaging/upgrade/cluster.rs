@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use devenv::control_plane::{ControlPlane, Options};
 use devenv::port::free_port;
+use jumpcloud_operator::api::GROUP;
 use jumpcloud_sim::{DEFAULT_KEY, Entry, Route, Settings, Sim};
 use serde_json::{Value, json};
 
@@ -95,7 +96,8 @@ impl Cluster {
 
     fn tries_helm(&self, arguments: &[&str]) -> (bool, String) {
         let mut command = tool().command_as(self.plane.admin_kubeconfig());
-        command.args(arguments).args(["--namespace", &self.system]);
+        // The last namespace counts.
+        command.args(["--namespace", &self.system]).args(arguments);
         let Output { status, stdout, stderr } = command.output().expect("helm starts");
         let printed = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
         (status.success(), printed)
@@ -127,9 +129,20 @@ impl Cluster {
 
     /// Applies an object as people do.
     pub fn apply(&self, object: &Value) {
+        self.tries_to_apply(object).expect("it is accepted");
+    }
+
+    /// The same, or what was said against it.
+    pub fn tries_to_apply(&self, object: &Value) -> Result<(), String> {
         let file = self.plane.scratch().path().join("object.json");
         std::fs::write(&file, object.to_string()).expect("a file");
-        run(self.plane.kubectl().args(["apply", "--server-side", "-f"]).arg(&file));
+        let mut command = self.plane.kubectl();
+        let output =
+            command.args(["apply", "--server-side", "-f"]).arg(&file).output().expect("kubectl starts");
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     /// Applies a batch.
@@ -207,6 +220,18 @@ impl Cluster {
         let before = self.requests(Route::BulkResults);
         eventually("a look at the job", PATIENCE, async || {
             if self.requests(Route::BulkResults) > before { Ok(()) } else { Err(()) }
+        })
+        .await;
+    }
+
+    /// Has an operator that watches batches write the status of one, whatever there is to be done.
+    pub async fn is_heeded(&self, name: &str) {
+        self.kubectl(&["annotate", "jcub", name, &format!("{GROUP}/requested-at=1")]);
+        eventually("the annotation is handled", PATIENCE, async || {
+            match self.object("jcub", name)["status"]["lastHandled"]["requestedAt"].take() {
+                Value::String(handled) if handled == "1" => Ok(()),
+                other => Err(other),
+            }
         })
         .await;
     }

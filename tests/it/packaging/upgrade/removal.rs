@@ -8,7 +8,7 @@ use super::chart::{older, present};
 use super::cluster::{Cluster, RELEASE};
 use super::kubelet::Pod;
 use super::objects::{joiners, kept, leaver, unwritten};
-use crate::harness::schedules::events_of;
+use crate::harness::schedules::{events_of, schedule};
 use crate::harness::truth::{assert_single_create, existing};
 use crate::harness::wait::eventually;
 use crate::harness::world::PATIENCE;
@@ -50,6 +50,7 @@ async fn a_removed_release_leaves_objects_that_the_next_one_goes_on_with() {
     assert_eq!(cluster.jobs(), (1, 0));
     assert_single_create(&cluster.sim, |_| false);
     assert_eq!(kept(&cluster.object("jcsus", "leavers")), kept(&leavers));
+    drop(pod);
     cluster.site.end();
 
     // Without `crds.keep` a release that has not all kinds takes the others with it, as a rollback does.
@@ -61,7 +62,6 @@ async fn a_removed_release_leaves_objects_that_the_next_one_goes_on_with() {
         "--set",
         "crds.keep=false",
     ]);
-    pod.end();
     let [connections, batches, schedules] = PLURALS;
     let chart = older(RELEASE, cluster.plane.scratch().path());
     cluster.helm(&["upgrade", RELEASE, &chart, "--reuse-values"]);
@@ -74,6 +74,9 @@ async fn a_removed_release_leaves_objects_that_the_next_one_goes_on_with() {
     }
     let left = cluster.object("jcsus", "leavers");
     assert!(left["metadata"]["deletionTimestamp"].is_string(), "{left}");
+    let spec = json!({"users": [], "state": "Suspended", "startTime": "2099-01-01T00:00:00Z"});
+    let refused = cluster.tries_to_apply(&schedule(&cluster.people, "others", &spec)).expect_err("it goes");
+    assert!(refused.contains("terminating"), "{refused}");
     let free = json!({"metadata": {"finalizers": null}}).to_string();
     cluster.kubectl(&["patch", "jcsus", "leavers", "--type=merge", "-p", &free]);
     gone(&cluster, schedules).await;

@@ -40,6 +40,8 @@ async fn definitions_of_another_release_stay_when_the_operator_is_rolled_back() 
     cluster.helm(&["upgrade", CRDS, &present(CRDS)]);
     assert_present(&cluster);
     assert_eq!(unwritten(&cluster.object("jcub", "joiners")), unwritten(&joiners));
+    // Its watches have ended with the older definitions.
+    cluster.is_heeded("movers").await;
     cluster.helm(&["upgrade", RELEASE, &present(RELEASE), "--reset-then-reuse-values"]);
     let pod = pod.replaced(&cluster, "present").await;
     cluster.follows().await;
@@ -50,7 +52,7 @@ async fn definitions_of_another_release_stay_when_the_operator_is_rolled_back() 
 
     cluster.helm(&["rollback", RELEASE, "2"]);
     assert_present(&cluster);
-    let _pod = pod.replaced(&cluster, "rolled-back").await;
+    let pod = pod.replaced(&cluster, "rolled-back").await;
     cluster.follows().await;
     assert_eq!(unwritten(&cluster.object("jcub", "movers")), unwritten(&movers));
     assert_eq!(kept(&cluster.object("jcub", "joiners")), kept(&joiners));
@@ -63,4 +65,10 @@ async fn definitions_of_another_release_stay_when_the_operator_is_rolled_back() 
     assert_single_create(&cluster.sim, |_| false);
     assert_eq!(existing(&cluster.sim).len(), 6);
     assert_eq!(kept(&cluster.object("jcsus", "leavers")), kept(&leavers));
+
+    // Helm asks nobody when it rolls back to a revision that had definitions of its own.
+    drop(pod);
+    cluster.site.end();
+    cluster.helm(&["rollback", RELEASE, "1"]);
+    assert_older(&cluster);
 }

@@ -16,12 +16,14 @@ use kube::api::{Api, ListParams, PostParams};
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 
+use super::flags::attended;
 use super::run::direct;
 use crate::api::GROUP;
 use crate::api::connection::JumpCloudConnection;
 use crate::api::scheduled_user_state::ScheduledUserState;
 use crate::api::user_batch::JumpCloudUserBatch;
 use crate::controller::error::{Error, KUBE_TIMEOUT, within};
+use crate::controller::secret_watch::WatchedSecret;
 
 /// Flags of `check`: those of `run` that permissions depend on.
 #[derive(Debug, Args)]
@@ -41,9 +43,17 @@ pub struct CheckArgs {
     /// Name of a Secret that connections refer to; repeat for several. Secrets of every name when absent.
     #[arg(long)]
     secret_name: Vec<String>,
+    /// Secret that is listed and watched by its name; repeat for several.
+    #[arg(
+        long,
+        env = "JUMPCLOUD_OPERATOR_WATCH_SECRET",
+        value_delimiter = ',',
+        value_name = "NAMESPACE/NAME"
+    )]
+    watch_secret: Vec<WatchedSecret>,
 }
 
-/// Group, resource and verbs in the namespaces of users, as in `deploy/rbac/operator.yaml`; a test compares them.
+/// Group, resource and verbs in the namespaces of users, as in `deploy/rbac`; a test compares them.
 const WATCHED: &[(&str, &str, &[&str])] = &[
     (GROUP, "jumpcloudconnections", &["get", "list", "watch"]),
     (GROUP, "jumpclouduserbatches", &["get", "list", "watch"]),
@@ -57,14 +67,18 @@ const WATCHED: &[(&str, &str, &[&str])] = &[
 
 const SECRETS: &str = "secrets";
 
+/// Verbs for a Secret that is watched, by its name.
+const WATCHED_SECRET: &[&str] = &["list", "watch"];
+
 /// Verbs for the Lease, and whether its name goes with them: Kubernetes cannot restrict creation by name.
 const LEASE: &[(&str, bool)] = &[("get", true), ("update", true), ("create", false)];
 
 /// Asks the API server, and says what is missing.
 ///
 /// # Errors
-/// When it cannot be asked.
+/// When it cannot be asked, or when flags contradict each other.
 pub async fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    attended(&args.watch_secret, &args.watch_namespace)?;
     let config =
         kube::Config::infer().await.context("no cluster: neither KUBECONFIG nor a service account")?;
     let config = direct(config, |name| std::env::var(name).ok());
@@ -131,6 +145,11 @@ fn needed(args: &CheckArgs, lease_namespace: &str) -> Vec<ResourceAttributes> {
                     .extend(verbs.iter().map(|verb| attributes(group, resource, verb, namespace, name)));
             }
         }
+    }
+    for WatchedSecret { namespace, name } in &args.watch_secret {
+        permissions.extend(
+            WATCHED_SECRET.iter().map(|verb| attributes("", SECRETS, verb, Some(namespace), Some(name))),
+        );
     }
     if args.leader_elect {
         permissions.extend(LEASE.iter().map(|(verb, by_name)| {
@@ -239,9 +258,11 @@ mod tests {
         needed(&args, "operators").iter().map(sentence).collect()
     }
 
-    /// Group, resource and verb of every rule of a file of `deploy/rbac`.
-    fn granted(file: &str) -> BTreeSet<(String, String, String)> {
-        let documents: Vec<Value> = serde_saphyr::from_multiple(file).unwrap();
+    /// Group, resource and verb of every rule of the roles of that kind in `deploy/rbac`.
+    fn granted(kind: &str) -> BTreeSet<(String, String, String)> {
+        let file = include_str!("../../deploy/rbac/permissions.yaml");
+        let mut documents: Vec<Value> = serde_saphyr::from_multiple(file).unwrap();
+        documents.retain(|document| document["kind"] == kind);
         let words = |rule: &Value, field: &str| -> Vec<String> {
             rule[field].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
         };
@@ -266,12 +287,12 @@ mod tests {
                 verbs.iter().map(|verb| ((*group).to_owned(), (*resource).to_owned(), (*verb).to_owned()))
             })
             .collect();
-        assert_eq!(watched, granted(include_str!("../../deploy/rbac/operator.yaml")));
+        assert_eq!(watched, granted("ClusterRole"));
         let lease: BTreeSet<_> = LEASE
             .iter()
             .map(|(verb, _)| ("coordination.k8s.io".to_owned(), "leases".to_owned(), (*verb).to_owned()))
             .collect();
-        assert_eq!(lease, granted(include_str!("../../deploy/rbac/leader_election.yaml")));
+        assert_eq!(lease, granted("Role"));
     }
 
     #[test]
@@ -292,5 +313,12 @@ mod tests {
         assert!(some.contains(&"get secrets named x in namespace b".to_owned()), "{some:?}");
         assert!(!some.iter().any(|sentence| sentence.contains("leases") || sentence.ends_with("namespaces")));
         assert_eq!(some.len(), 2 * (everywhere.len() - LEASE.len()));
+
+        let watching = sentences(&["--watch-secret=people/jumpcloud"]);
+        assert_eq!(watching.len(), everywhere.len() + 2);
+        for verb in ["list", "watch"] {
+            let sentence = format!("{verb} secrets named jumpcloud in namespace people");
+            assert!(watching.contains(&sentence), "{watching:?}");
+        }
     }
 }

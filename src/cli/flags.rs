@@ -10,6 +10,7 @@ use clap::Args;
 use reqwest::{Certificate, Url};
 
 use crate::controller::credentials::Outbound;
+use crate::controller::secret_watch::WatchedSecret;
 use crate::jumpcloud::endpoint::Endpoint;
 use crate::jumpcloud::observe::Observer;
 use crate::plan::policy::{Policy, Writes};
@@ -38,7 +39,7 @@ pub struct RunArgs {
     /// Namespace of the Lease; the Pod's own, or the kubeconfig's, when absent.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_NAMESPACE")]
     pub(super) lease_namespace: Option<String>,
-    /// Name of the Lease; deploy/rbac/leader_election.yaml names it, too.
+    /// Name of the Lease; the Role in deploy/rbac names it, too.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_LEASE_NAME", default_value = "jumpcloud-operator")]
     pub(super) lease_name: String,
     /// Passes that may run at the same time.
@@ -72,6 +73,15 @@ pub struct RunArgs {
     /// How often a Secret is read while its connection is not Ready.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_SECRET_POLL_INTERVAL", default_value = "60s", value_parser = duration)]
     pub(super) secret_poll_interval: Duration,
+    /// Secret to list and watch by its name, so that a changed key is used at once; repeat for several. The others are
+    /// read one by one, when a connection needs them.
+    #[arg(
+        long,
+        env = "JUMPCLOUD_OPERATOR_WATCH_SECRET",
+        value_delimiter = ',',
+        value_name = "NAMESPACE/NAME"
+    )]
+    pub(super) watch_secret: Vec<WatchedSecret>,
     /// How long cleaning up may take: after this time a deleted object's finalizer goes although scheduled
     /// state changes may be left in JumpCloud.
     #[arg(long, env = "JUMPCLOUD_OPERATOR_CLEANUP_TIMEOUT", default_value = "10m", value_parser = duration)]
@@ -113,7 +123,7 @@ impl RunArgs {
         if self.poll_max < self.poll_min {
             bail!("--poll-max must not be below --poll-min");
         }
-        Ok(())
+        attended(&self.watch_secret, &self.watch_namespace)
     }
 
     pub(super) fn lease(&self, namespace: String) -> LeaseConfig {
@@ -143,6 +153,19 @@ impl RunArgs {
     pub(super) fn outbound(&self, observer: Arc<dyn Observer>) -> anyhow::Result<Outbound> {
         outbound(&self.allowed_api_url, self.ca_file.as_deref(), self.https_proxy.as_ref(), observer)
     }
+}
+
+/// Refuses Secrets whose connections nobody looks at.
+pub(super) fn attended(secrets: &[WatchedSecret], namespaces: &[String]) -> anyhow::Result<()> {
+    let elsewhere =
+        |secret: &&WatchedSecret| !namespaces.is_empty() && !namespaces.contains(&secret.namespace);
+    if let Some(secret) = secrets.iter().find(elsewhere) {
+        let namespace = &secret.namespace;
+        bail!(
+            "--watch-secret {secret}: namespace {namespace} is not watched; add --watch-namespace {namespace}, or take the Secret off"
+        );
+    }
+    Ok(())
 }
 
 /// What these flags come to, for every command that has them.
@@ -210,5 +233,22 @@ mod tests {
             let error = flags(&arguments).check().unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
         }
+    }
+
+    #[test]
+    fn secrets_are_watched_where_connections_are() {
+        let secrets = "--watch-secret=people/jumpcloud,people/oauth";
+        let all = flags(&[secrets, "--watch-secret", "guests/jumpcloud"]);
+        let names: Vec<_> = all.watch_secret.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["people/jumpcloud", "people/oauth", "guests/jumpcloud"]);
+        all.check().unwrap();
+        flags(&[secrets, "--watch-namespace=guests,people"]).check().unwrap();
+        let error = flags(&[secrets, "--watch-namespace=guests"]).check().unwrap_err().to_string();
+        assert!(
+            error.contains("people/jumpcloud") && error.contains("add --watch-namespace people"),
+            "{error}"
+        );
+        let error = Flags::try_parse_from(["run", "--watch-secret=jumpcloud"]).err().unwrap().to_string();
+        assert!(error.contains("write NAMESPACE/NAME, such as people/jumpcloud"), "{error}");
     }
 }

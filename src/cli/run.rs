@@ -1,5 +1,6 @@
 //! `jumpcloud-operator run`: the operator itself.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +32,7 @@ use crate::controller::turns::Turns;
 use crate::controller::user_batch::Listeners;
 use crate::controller::wakes::Wakes;
 use crate::controller::watching::{bounded, watched};
-use crate::controller::{attend, gauges, memory, running, schedule, sweep};
+use crate::controller::{attend, gauges, memory, running, schedule, secret_watch, sweep};
 use crate::jumpcloud::observe::Observer;
 use crate::runtime::admin::{Admin, Readiness};
 use crate::runtime::lease::Leadership;
@@ -270,6 +271,10 @@ fn controllers(
             args.concurrency,
             context,
         )));
+    }
+    // One that is named twice is watched once.
+    for secret in args.watch_secret.iter().collect::<BTreeSet<_>>() {
+        running.push(Box::pin(secret_watch::run(secret.clone(), Arc::clone(&context))));
     }
     let (turns, token) = (Arc::clone(&context.turns), shutdown.token());
     running.push(Box::pin(async move { turns.run(token).await }));

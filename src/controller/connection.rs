@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use super::connections::Due;
 use super::context::Context;
-use super::credentials::{self, KeyMaterial};
+use super::credentials::{self, KeyMaterial, Versions};
 use super::error::{Error, KUBE_TIMEOUT, within};
 use super::events;
 use super::object::{is_conflict, status_patch, written_by_us};
@@ -100,35 +100,41 @@ async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Ac
     let Some(connection) = as_it_is(connection, context).await? else { return Ok(Action::await_change()) };
     let connection = &*connection;
     let mut asked = None;
-    let (finding, version) = match context.connections.outbound().endpoint(&connection.spec) {
-        Err(why) => (Finding::Invalid(why), None),
-        Ok(endpoint) => match credentials::read(&context.client, &namespace, &connection.spec).await? {
-            KeyMaterial::Lacking(finding) => (finding, None),
-            KeyMaterial::Found { version, .. } if due == Due::CheckIfChanged(version.clone()) => {
-                return Ok(again(context));
+    let mut versions = Versions::default();
+    let mut version = None;
+    let finding = match context.connections.outbound().endpoint(&connection.spec) {
+        Err(why) => Finding::Invalid(why),
+        Ok(endpoint) => {
+            let reading = credentials::read(&context.client, &namespace, &connection.spec).await?;
+            if due == Due::CheckIfChanged(reading.versions.clone()) {
+                return Ok(unchanged(connection, context));
             }
-            KeyMaterial::Found { credential, version } => {
-                match context.connections.client(connection, endpoint, credential) {
-                    Err(why) => (Finding::CredentialUnusable(why), Some(version)),
-                    Ok(client) => {
-                        asked = Some(client.0.clone());
-                        let finding = ask(&client.0, connection.spec.organization_id.is_some()).await;
-                        let assessed = assess(&connection.spec, &finding, &[], clock::now());
-                        if let Some(organization) = assessed.organization {
-                            context.connections.usable(connection, client, organization.id, version.clone());
+            versions = reading.versions;
+            match reading.material {
+                KeyMaterial::Lacking(finding) => finding,
+                KeyMaterial::Found(credential) => {
+                    version = Some(versions.text());
+                    match context.connections.client(connection, endpoint, credential) {
+                        Err(why) => Finding::CredentialUnusable(why),
+                        Ok(client) => {
+                            asked = Some(client.0.clone());
+                            let finding = ask(&client.0, connection.spec.organization_id.is_some()).await;
+                            let assessed = assess(&connection.spec, &finding, &[], clock::now());
+                            if let Some(organization) = assessed.organization {
+                                let versions = versions.clone();
+                                context.connections.usable(connection, client, organization.id, versions);
+                            }
+                            finding
                         }
-                        (finding, Some(version))
                     }
                 }
             }
-        },
+        }
     };
     let old = connection.status.clone().unwrap_or_default();
     let assessed = assess(&connection.spec, &finding, &old.conditions, clock::now());
     if assessed.organization.is_none() {
-        // A refused credential is worth trying again only when it changes; everything else may pass.
-        let fixed = matches!(finding, Finding::CredentialRefused(_)).then(|| version.clone()).flatten();
-        context.connections.unusable(connection, &finding, assessed.verdict.message.clone(), fixed);
+        context.connections.unusable(connection, &finding, assessed.verdict.message.clone(), versions);
     }
     let generation = connection.metadata.generation.unwrap_or_default();
     let mut new = JumpCloudConnectionStatus {
@@ -175,6 +181,17 @@ fn own(status: &JumpCloudConnectionStatus) -> JumpCloudConnectionStatus {
 
 fn again(context: &Context) -> Action {
     Action::requeue(clock::jittered(context.secret_poll_interval).max(Duration::from_millis(100)))
+}
+
+/// What a connection waits for whose Secrets are those of its last check.
+fn unchanged(connection: &JumpCloudConnection, context: &Context) -> Action {
+    let (namespace, name) = (connection.namespace().unwrap_or_default(), connection.name_any());
+    context.connections.read_now(&namespace, &name);
+    // One that can be used has nothing to wait for.
+    if context.connections.organization(&namespace, &name).is_some() {
+        return Action::await_change();
+    }
+    again(context)
 }
 
 /// The errors say status and kind without JumpCloud's words: those may repeat what was sent.

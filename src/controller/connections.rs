@@ -5,6 +5,7 @@
 //! checked, so that a key of another organisation never sends anything. Keys are in memory only.
 
 mod departed;
+mod noticed;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::departed::Departed;
-use super::credentials::{self, KeyMaterial, Outbound};
+use self::noticed::Noticed;
+use super::credentials::{self, KeyMaterial, Outbound, Reading, Versions};
 use super::error::Error;
 use super::scheduled_events::Changes;
 use super::turns::Shared;
@@ -50,6 +52,7 @@ pub struct Connections {
     stores: Vec<Store<DeserializeGuard<JumpCloudConnection>>>,
     held: Mutex<HashMap<String, Held>>,
     departed: Departed,
+    noticed: Noticed,
     wake: Sender<()>,
     changes: Arc<Changes>,
 }
@@ -78,7 +81,13 @@ struct Held {
 #[derive(Clone)]
 enum State {
     Usable(Usable),
-    Unusable { why: String, version: Option<String>, checked: Instant },
+    Unusable {
+        why: String,
+        versions: Versions,
+        /// Only another credential is worth a new check.
+        refused: bool,
+        checked: Instant,
+    },
 }
 
 #[derive(Clone)]
@@ -86,7 +95,7 @@ struct Usable {
     client: JumpCloud,
     key: ThrottleKey,
     organization: String,
-    version: String,
+    versions: Versions,
     secret_read: Instant,
 }
 
@@ -98,11 +107,19 @@ impl Held {
 }
 
 impl State {
+    /// Which Secrets were read for the last check.
+    fn versions(&self) -> &Versions {
+        match self {
+            Self::Usable(usable) => &usable.versions,
+            Self::Unusable { versions, .. } => versions,
+        }
+    }
+
     /// Whether the same credential can still be used, or none still can.
     fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Usable(one), Self::Usable(other)) => {
-                (&one.version, &one.organization) == (&other.version, &other.organization)
+                (&one.versions, &one.organization) == (&other.versions, &other.organization)
             }
             (Self::Unusable { .. }, Self::Unusable { .. }) => true,
             _ => false,
@@ -117,8 +134,8 @@ pub enum Due {
     Nothing,
     /// Read the Secret and ask JumpCloud.
     Check,
-    /// Read the Secret; ask JumpCloud only if it is not of this version.
-    CheckIfChanged(String),
+    /// Read the Secrets; ask JumpCloud only if they are not these.
+    CheckIfChanged(Versions),
 }
 
 impl Connections {
@@ -131,9 +148,9 @@ impl Connections {
         wake: Sender<()>,
     ) -> Self {
         let (throttles, tokens) = (Throttles::default(), Tokens::default());
-        let (held, departed) = (Mutex::default(), Departed::default());
+        let (held, departed, noticed) = (Mutex::default(), Departed::default(), Noticed::default());
         let changes = Arc::default();
-        Self { client, outbound, throttles, tokens, stores, held, departed, wake, changes }
+        Self { client, outbound, throttles, tokens, stores, held, departed, noticed, wake, changes }
     }
 
     /// The connection for a pass of an object in `namespace`, and the way to JumpCloud when it can be used.
@@ -163,9 +180,9 @@ impl Connections {
                 return Ok((ConnectionFact::Checking, None));
             }
         };
-        if usable.secret_read.elapsed() >= SECRET_AGE {
+        if usable.secret_read.elapsed() >= SECRET_AGE || self.is_outdated(namespace, &usable.versions) {
             match credentials::read(&self.client, namespace, &connection.spec).await? {
-                KeyMaterial::Found { version, .. } if version == usable.version => {
+                Reading { material: KeyMaterial::Found(_), versions } if versions == usable.versions => {
                     self.read_now(namespace, name);
                 }
                 _ => {
@@ -233,11 +250,17 @@ impl Connections {
     pub fn due(&self, connection: &JumpCloudConnection, recheck: Duration) -> Due {
         let generation = connection.metadata.generation.unwrap_or_default();
         let Some(held) = self.with(|held| held.get(&key_of(connection)).cloned()) else { return Due::Check };
+        let namespace = connection.metadata.namespace.as_deref().unwrap_or_default();
+        let outdated = self.is_outdated(namespace, held.state.versions());
         match held.state {
             _ if held.generation != generation || held.in_doubt || held.untold => Due::Check,
+            State::Usable(usable) if outdated => Due::CheckIfChanged(usable.versions),
             State::Usable(_) => Due::Nothing,
-            State::Unusable { version: Some(version), checked, .. } if checked.elapsed() < recheck => {
-                Due::CheckIfChanged(version)
+            State::Unusable { versions, refused, checked, .. }
+                if (refused && checked.elapsed() < recheck)
+                    || (outdated && checked.elapsed() < SECRET_AGE) =>
+            {
+                Due::CheckIfChanged(versions)
             }
             State::Unusable { .. } => Due::Check,
         }
@@ -284,25 +307,26 @@ impl Connections {
         connection: &JumpCloudConnection,
         (client, throttle): (JumpCloud, ThrottleKey),
         organization: String,
-        version: String,
+        versions: Versions,
     ) {
         let secret_read = clock::monotonic();
-        let usable = Usable { client, key: throttle, organization, version, secret_read };
+        let usable = Usable { client, key: throttle, organization, versions, secret_read };
         self.departed.checked(key_of(connection), &usable, &connection.spec);
         self.set(connection, State::Usable(usable));
     }
 
-    /// A check failed with this finding: the connection cannot be used. `version` is that of the Secret when
-    /// only another one is worth a new check.
+    /// A check failed with this finding: the connection cannot be used.
     pub fn unusable(
         &self,
         connection: &JumpCloudConnection,
         finding: &Finding,
         why: String,
-        version: Option<String>,
+        versions: Versions,
     ) {
         self.departed.failed(&key_of(connection), finding.last_credential());
-        self.set(connection, State::Unusable { why, version, checked: clock::monotonic() });
+        // A refused credential is worth trying again only when it changes; everything else may pass.
+        let refused = matches!(finding, Finding::CredentialRefused(_));
+        self.set(connection, State::Unusable { why, versions, refused, checked: clock::monotonic() });
     }
 
     /// Forgets every connection that the watch does not know any more, but for what cleaning up may need.
@@ -398,6 +422,9 @@ impl Connections {
     }
 
     fn set(&self, connection: &JumpCloudConnection, state: State) {
+        let namespace = connection.metadata.namespace.as_deref().unwrap_or_default();
+        // What was told while the check went on woke nobody.
+        let outdated = self.is_outdated(namespace, state.versions());
         self.with(|all| {
             let before = all.get(&key_of(connection));
             let generation = connection.metadata.generation.unwrap_or_default();
@@ -408,9 +435,13 @@ impl Connections {
             let held = Held { generation, epoch, in_doubt: false, untold: false, said, state };
             all.insert(key_of(connection), held);
         });
+        if outdated {
+            self.wake();
+        }
     }
 
-    fn read_now(&self, namespace: &str, name: &str) {
+    /// The Secrets of a connection that can be used were read, and are those that it was checked with.
+    pub fn read_now(&self, namespace: &str, name: &str) {
         self.with(|held| {
             if let Some(State::Usable(usable)) =
                 held.get_mut(&key(namespace, name)).map(|held| &mut held.state)

@@ -1,11 +1,11 @@
 //! Reading credentials, and where they may be sent.
 //!
-//! Secrets are read one by one (verb `get`), never listed or watched. Credentials stay in memory.
+//! Secrets are read one by one (verb `get`); what they hold is never listed or watched. Credentials stay in memory.
 
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::Api;
+use kube::api::{Api, ObjectMeta};
 use reqwest::{Certificate, Url};
 use secrecy::SecretString;
 
@@ -21,13 +21,45 @@ use crate::plan::connection::Finding;
 pub enum KeyMaterial {
     /// No credential: why.
     Lacking(Finding),
-    /// The credential and the version of the Secrets.
-    Found {
-        /// The credential.
-        credential: Credential,
-        /// `uid/resourceVersion` of each Secret.
-        version: String,
-    },
+    /// The credential.
+    Found(Credential),
+}
+
+/// What was read, and from which Secrets.
+pub struct Reading {
+    /// What they hold.
+    pub material: KeyMaterial,
+    /// Their versions. Equal versions hold equal material.
+    pub versions: Versions,
+}
+
+/// The Secrets that were read, each with its `uid/resourceVersion`, or nothing when it was not there. That of a client
+/// id comes first. One that may not be read is not among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Versions(Vec<(String, Option<String>)>);
+
+impl Versions {
+    /// Those of the Secrets that were there, with a comma between them.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.0.iter().filter_map(|(_, version)| version.as_deref()).collect::<Vec<_>>().join(",")
+    }
+
+    /// Name and version of each.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.0.iter().map(|(name, version)| (name.as_str(), version.as_deref()))
+    }
+
+    /// With one more.
+    #[must_use]
+    pub fn with(mut self, name: &str, version: Option<String>) -> Self {
+        self.0.push((name.to_owned(), version));
+        self
+    }
+
+    fn note(&mut self, name: &str, secret: Option<&Secret>) {
+        self.0.push((name.to_owned(), secret.map(|secret| version(&secret.metadata))));
+    }
 }
 
 /// Reads the credential of a connection.
@@ -38,13 +70,29 @@ pub async fn read(
     client: &kube::Client,
     namespace: &str,
     spec: &JumpCloudConnectionSpec,
+) -> Result<Reading, Error> {
+    let mut versions = Versions::default();
+    let material = material_of(client, namespace, spec, &mut versions).await?;
+    Ok(Reading { material, versions })
+}
+
+/// Notes in `versions` what it has read.
+async fn material_of(
+    client: &kube::Client,
+    namespace: &str,
+    spec: &JumpCloudConnectionSpec,
+    versions: &mut Versions,
 ) -> Result<KeyMaterial, Error> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let get = async |name: &str| {
+    let mut get = async |name: &str| {
         if !is_object_name(name) {
             return Ok(Ok(None));
         }
-        answered(name, within(KUBE_TIMEOUT, api.get_opt(name)).await?)
+        let answer = answered(name, within(KUBE_TIMEOUT, api.get_opt(name)).await?)?;
+        if let Ok(secret) = &answer {
+            versions.note(name, secret.as_ref());
+        }
+        Ok::<_, Error>(answer)
     };
     Ok(match spec.auth.chosen() {
         None => KeyMaterial::Lacking(Finding::Invalid(ONE_CREDENTIAL.to_owned())),
@@ -87,7 +135,7 @@ fn answered(
 fn api_key(reference: &SecretKeyReference, secret: Option<&Secret>) -> KeyMaterial {
     let found = present(reference, secret).and_then(|secret| {
         let key = text(reference, secret, "API key")?;
-        Ok((Credential::ApiKey(key), version(secret)))
+        Ok(Credential::ApiKey(key))
     });
     material(found)
 }
@@ -101,16 +149,14 @@ fn service_account(
         let other = second.map(|second| present(secret, second)).transpose()?;
         let client_id = text(id, first, "client id")?;
         let client_secret = text(secret, other.unwrap_or(first), "client secret")?;
-        let versions = [Some(first), other].into_iter().flatten().map(version).collect::<Vec<_>>();
-        let account = ServiceAccount { client_id, client_secret };
-        Ok((Credential::ServiceAccount(account), versions.join(",")))
+        Ok(Credential::ServiceAccount(ServiceAccount { client_id, client_secret }))
     });
     material(found)
 }
 
-fn material(found: Result<(Credential, String), Finding>) -> KeyMaterial {
+fn material(found: Result<Credential, Finding>) -> KeyMaterial {
     match found {
-        Ok((credential, version)) => KeyMaterial::Found { credential, version },
+        Ok(credential) => KeyMaterial::Found(credential),
         Err(finding) => KeyMaterial::Lacking(finding),
     }
 }
@@ -134,11 +180,13 @@ fn text(
     Ok(SecretString::from(text.ok_or_else(|| missing("is empty or not a text"))?))
 }
 
-fn version(secret: &Secret) -> String {
+/// What tells one content of a Secret from another.
+#[must_use]
+pub fn version(metadata: &ObjectMeta) -> String {
     format!(
         "{}/{}",
-        secret.metadata.uid.as_deref().unwrap_or_default(),
-        secret.metadata.resource_version.as_deref().unwrap_or_default()
+        metadata.uid.as_deref().unwrap_or_default(),
+        metadata.resource_version.as_deref().unwrap_or_default()
     )
 }
 
@@ -198,7 +246,7 @@ mod tests {
     fn lacking(material: KeyMaterial) -> Finding {
         match material {
             KeyMaterial::Lacking(finding) => finding,
-            KeyMaterial::Found { .. } => panic!("a credential was found"),
+            KeyMaterial::Found(_) => panic!("a credential was found"),
         }
     }
 
@@ -206,22 +254,32 @@ mod tests {
     fn a_service_account_comes_from_one_secret_or_two() {
         let both = secret("a", &[("id", " client\n"), ("secret", "canary\n")]);
         let (id, key) = (reference("sa", "id"), reference("sa", "secret"));
-        let KeyMaterial::Found { credential: Credential::ServiceAccount(account), version } =
-            service_account((&id, Some(&both)), (&key, None))
-        else {
-            panic!("no service account");
+        let account = |material| match material {
+            KeyMaterial::Found(Credential::ServiceAccount(account)) => (
+                account.client_id.expose_secret().to_owned(),
+                account.client_secret.expose_secret().to_owned(),
+            ),
+            _ => panic!("no service account"),
         };
-        assert_eq!((account.client_id.expose_secret(), version.as_str()), ("client", "a/7"));
-        assert_eq!(account.client_secret.expose_secret(), "canary");
+        let wanted = ("client".to_owned(), "canary".to_owned());
+        assert_eq!(account(service_account((&id, Some(&both)), (&key, None))), wanted);
 
         let (one, two) = (secret("a", &[("id", "client")]), secret("b", &[("secret", "canary")]));
         let other = reference("other", "secret");
-        let KeyMaterial::Found { version, .. } =
-            service_account((&id, Some(&one)), (&other, Some(Some(&two))))
-        else {
-            panic!("no service account");
-        };
-        assert_eq!(version, "a/7,b/7");
+        assert_eq!(account(service_account((&id, Some(&one)), (&other, Some(Some(&two))))), wanted);
+    }
+
+    #[test]
+    fn versions_are_those_of_the_secrets_that_were_there() {
+        let mut versions = Versions::default();
+        versions.note("sa", Some(&secret("a", &[])));
+        assert_eq!(versions.text(), "a/7");
+        versions.note("other", None);
+        assert_eq!((versions.text().as_str(), versions.iter().count()), ("a/7", 2));
+        let whole =
+            Versions::default().with("sa", Some("a/7".to_owned())).with("other", Some("b/7".to_owned()));
+        assert_ne!(whole, versions);
+        assert_eq!(whole.text(), "a/7,b/7");
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod running;
 pub mod schedule;
 pub mod schedule_claims;
 pub mod scheduled_events;
+pub mod secret_watch;
 pub mod send;
 pub mod sweep;
 pub mod turns;

@@ -328,6 +328,7 @@ fn flags() -> Vec<Case> {
         ("log.format", json!("text"), "--log-format=text"),
         ("log.level", json!("debug"), "--log-level=debug"),
         ("adminPort", json!(9090), "--admin-address=[::]:9090"),
+        ("secrets.watch", json!(["people/jumpcloud", "people/oauth"]), "--watch-secret=people/oauth"),
         ("proxy.url", json!("http://proxy.example:3128"), "--https-proxy=http://proxy.example:3128"),
         ("extraArgs", json!(["--of-tomorrow=x"]), "--of-tomorrow=x"),
     ]

@@ -1,14 +1,14 @@
 //! What the operator and the people may do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::helm::{NAMESPACE, RELEASE, render, text};
+use crate::helm::{NAMESPACE, RELEASE, Rendered, render, text};
 
-/// The object of that kind in a file of `deploy/rbac`.
-fn deployed(file: &str, kind: &str) -> Value {
-    let path = format!("{}/deploy/rbac/{file}", env!("CARGO_MANIFEST_DIR"));
+/// The object of that kind in `deploy/rbac`.
+fn deployed(kind: &str) -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/rbac/permissions.yaml");
     let documents: Vec<Value> =
         serde_saphyr::from_multiple(&std::fs::read_to_string(path).unwrap()).expect("YAML");
     documents.into_iter().find(|document| document["kind"] == kind).expect("the file has it")
@@ -17,9 +17,9 @@ fn deployed(file: &str, kind: &str) -> Value {
 #[test]
 fn the_operator_may_do_what_deploy_rbac_says() {
     let rendered = render(&json!({}));
-    let wanted = deployed("operator.yaml", "ClusterRole");
+    let wanted = deployed("ClusterRole");
     assert_eq!(rendered.one("ClusterRole", RELEASE)["rules"], wanted["rules"]);
-    let lease = deployed("leader_election.yaml", "Role");
+    let lease = deployed("Role");
     assert_eq!(rendered.one("Role", "jumpcloud-operator-lease")["rules"], lease["rules"]);
     for (kind, name) in [("ClusterRoleBinding", RELEASE), ("RoleBinding", "jumpcloud-operator-lease")] {
         assert_eq!(
@@ -33,7 +33,7 @@ fn the_operator_may_do_what_deploy_rbac_says() {
 #[test]
 fn with_namespaces_nothing_is_cluster_wide() {
     let rendered = render(&json!({"watchNamespaces": ["people", "contractors"]}));
-    let rules = &deployed("operator.yaml", "ClusterRole")["rules"];
+    let rules = &deployed("ClusterRole")["rules"];
     assert!(rendered.all("ClusterRole").is_empty(), "{:?}", rendered.names());
     assert!(rendered.all("ClusterRoleBinding").is_empty(), "{:?}", rendered.names());
     let mut where_it_may = BTreeSet::new();
@@ -68,6 +68,60 @@ fn secrets_are_only_got_and_by_name_if_asked() {
         }
         assert_eq!(rules, 1);
     }
+}
+
+/// The names that may be listed and watched, by namespace. A rule for it has no other verb, and names.
+fn watched_secrets(rendered: &Rendered) -> BTreeMap<String, Value> {
+    let mut watched = BTreeMap::new();
+    for role in rendered.all("ClusterRole").into_iter().chain(rendered.all("Role")) {
+        for rule in role["rules"].as_array().into_iter().flatten() {
+            let of_secrets =
+                rule["resources"].as_array().unwrap().iter().any(|resource| resource == "secrets");
+            if of_secrets && rule["verbs"] != json!(["get"]) {
+                assert_eq!((&rule["verbs"], &role["kind"]), (&json!(["list", "watch"]), &json!("Role")));
+                assert!(!rule["resourceNames"].as_array().unwrap().is_empty());
+                watched.insert(text(&role["metadata"]["namespace"]), rule["resourceNames"].clone());
+            }
+        }
+    }
+    watched
+}
+
+#[test]
+fn secrets_are_listed_and_watched_by_name_where_that_is_asked_for() {
+    let asked = json!(["people/jumpcloud", "guests/oauth", "people/oauth"]);
+    let wanted = BTreeMap::from([
+        ("guests".to_owned(), json!(["oauth"])),
+        ("people".to_owned(), json!(["jumpcloud", "oauth"])),
+    ]);
+    for namespaces in [json!([]), json!(["guests", "people"])] {
+        let rendered = render(&json!({"watchNamespaces": namespaces, "secrets": {"watch": asked}}));
+        assert_eq!(watched_secrets(&rendered), wanted);
+        let plain = render(&json!({"watchNamespaces": namespaces}));
+        assert_eq!(watched_secrets(&plain), BTreeMap::new());
+        let more = |kind: &str| rendered.all(kind).len() - plain.all(kind).len();
+        assert_eq!((more("Role"), more("RoleBinding"), more("ClusterRole")), (2, 2, 0));
+        let bindings = rendered.all("RoleBinding");
+        let own =
+            bindings.iter().filter(|binding| binding["metadata"]["name"] == "jumpcloud-operator-secrets");
+        for binding in own {
+            assert_eq!(binding["roleRef"]["name"], "jumpcloud-operator-secrets");
+            assert_eq!(
+                binding["subjects"],
+                json!([{"kind": "ServiceAccount", "name": RELEASE, "namespace": NAMESPACE}])
+            );
+        }
+    }
+    let rendered = render(&json!({"rbac": {"create": false}, "secrets": {"watch": asked}}));
+    assert_eq!(watched_secrets(&rendered), BTreeMap::new());
+}
+
+#[test]
+fn the_test_asks_for_what_is_watched() {
+    let rendered = render(&json!({"secrets": {"watch": ["people/jumpcloud"]}}));
+    let arguments = &rendered.one("Pod", "jumpcloud-operator-test")["spec"]["containers"][0]["args"];
+    assert_eq!(arguments[0], "check");
+    assert!(arguments.as_array().unwrap().contains(&json!("--watch-secret=people/jumpcloud")), "{arguments}");
 }
 
 #[test]

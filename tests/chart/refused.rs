@@ -45,6 +45,14 @@ fn contradictions_are_refused_with_what_to_do() {
         ),
         (connection(json!({"watchNamespaces": ["people"]})), "add it to watchNamespaces"),
         (connection(json!({"rbac": {"secretNames": ["other"]}})), "add it to rbac.secretNames"),
+        (
+            json!({"secrets": {"watch": ["guests/jc"]}, "watchNamespaces": ["people"]}),
+            "namespace guests is not watched: add it to watchNamespaces",
+        ),
+        (
+            json!({"secrets": {"watch": ["people/jc"]}, "rbac": {"secretNames": ["other"]}}),
+            "may not read Secrets named jc: add it to rbac.secretNames",
+        ),
     ] {
         let said = refusal(&values, &[]);
         assert!(said.contains(told), "{values}: {said}");
@@ -57,6 +65,9 @@ fn schemas_refuse_what_no_template_could_heed() {
         (json!({"replica": 2}), "replica"),
         (json!({"image": {"tga": "x"}}), "tga"),
         (json!({"secrets": {"watch": true}}), "secrets"),
+        (json!({"secrets": {"watch": ["jumpcloud"]}}), "secrets"),
+        (json!({"secrets": {"watch": ["people/*"]}}), "secrets"),
+        (json!({"secrets": {"watch": ["people/jc", "people/jc"]}}), "secrets"),
         (json!({"enabled": false}), "enabled"),
         (json!({"image": {"digest": "latest"}}), "digest"),
         (json!({"log": {"format": "xml"}}), "format"),

@@ -20,6 +20,7 @@ pub fn everything() -> Value {
         "caBundle": {"inline": "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"},
         "proxy": {"url": "http://proxy.example:3128"},
         "rbac": {"secretNames": ["jc"]},
+        "secrets": {"watch": ["people/jc"]},
         "connection": {"enabled": true, "apiKey": {"secretName": "jc"}},
         "podDisruptionBudget": {"enabled": true},
         "networkPolicy": {"enabled": true},

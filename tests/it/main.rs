@@ -50,6 +50,8 @@ mod rest;
 #[cfg(test)]
 mod restraint;
 #[cfg(test)]
+mod rotation;
+#[cfg(test)]
 mod schedule;
 #[cfg(test)]
 mod schedules;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::harness::plane::{apply, client_of, kubectl, plane, run};
 use crate::harness::wait::eventually;
 use crate::harness::world::PATIENCE;
-use crate::permissions::{allowed_beyond, wanted};
+use crate::permissions::{allowed_in, wanted};
 
 /// A release of the chart in a namespace of the same name, in which "restricted" is enforced. The definitions are those that
 /// all tests share, so the release has none of its own.
@@ -101,12 +101,12 @@ fn admitted(release: &Release) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn installed_for_all_namespaces_it_may_do_what_deploy_rbac_says() {
+async fn installed_for_all_namespaces_it_may_do_what_it_must() {
     let release =
         Release::install("helm-wide", json!({"replicas": 2, "podDisruptionBudget": {"enabled": true}}));
     admitted(&release);
     let client = client_of(&release.kubeconfig()).await;
-    assert_eq!(allowed_beyond("helm-wide", client).await, wanted());
+    assert_eq!(allowed_in("default", "helm-wide", client).await, wanted());
     let output = release.tested(0);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 
@@ -114,7 +114,7 @@ async fn installed_for_all_namespaces_it_may_do_what_deploy_rbac_says() {
     for (role, may, may_not) in [
         ("view", "get jumpclouduserbatches", "create jumpclouduserbatches"),
         ("edit", "create jumpclouduserbatches", "create jumpcloudconnections"),
-        ("admin", "create jumpcloudconnections", "patch jumpclouduserbatches/status"),
+        ("admin", "create jumpcloudconnections", "patch jumpclouduserbatches --subresource=status"),
     ] {
         let binding = format!("--clusterrole={role}");
         let name = format!("somebody-{role}");
@@ -136,13 +136,13 @@ async fn installed_for_all_namespaces_it_may_do_what_deploy_rbac_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn installed_for_some_namespaces_it_may_do_nothing_elsewhere() {
     namespace("helm-people");
-    let values =
-        json!({"watchNamespaces": ["helm-people", "helm-some"], "rbac": {"secretNames": ["jumpcloud"]}});
+    let values = json!({"watchNamespaces": ["helm-people", "helm-some"],
+        "rbac": {"secretNames": ["jumpcloud"]}, "secrets": {"watch": ["helm-people/jumpcloud"]}});
     let release = Release::install("helm-some", values);
     admitted(&release);
     assert!(release.objects().iter().all(|object| object["kind"] != "ClusterRole"));
     let client = client_of(&release.kubeconfig()).await;
-    assert_eq!(allowed_beyond("helm-some", client).await, BTreeMap::new());
+    assert_eq!(allowed_in("default", "helm-some", client).await, BTreeMap::new());
     let output = release.tested(0);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let account = "--as=system:serviceaccount:helm-some:helm-some";
@@ -150,6 +150,9 @@ async fn installed_for_some_namespaces_it_may_do_nothing_elsewhere() {
         (["get", "secrets/jumpcloud"], true),
         (["get", "secrets/other"], false),
         (["list", "secrets"], false),
+        (["list", "secrets/jumpcloud"], true),
+        (["watch", "secrets/jumpcloud"], true),
+        (["watch", "secrets/other"], false),
         (["list", "jumpclouduserbatches"], true),
     ] {
         let asked = kubectl(&["-n", "helm-people", "auth", "can-i", account, what[0], what[1]], "");

@@ -1,6 +1,8 @@
-//! What `deploy/rbac` allows, and what a namespace that ends still takes.
+//! What the chart allows the operator, and what a namespace that ends still takes.
 
-use std::collections::BTreeMap;
+mod used;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use jumpcloud_operator::api::GROUP;
@@ -11,59 +13,67 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 use serde_json::json;
 
-use crate::harness::operator::grant;
+use crate::harness::grants::{self, ACCOUNT, Scope, grant_as};
 use crate::harness::plane::{apply, client_of, kubectl, plane};
 use crate::harness::wait::eventually;
 use crate::harness::world::PATIENCE;
 
 /// A namespace called `name`, and a client of the operator's ServiceAccount there.
-async fn granted(name: &str) -> Client {
+async fn granted(scope: Scope, name: &str) -> Client {
     let created = kubectl(&["create", "namespace", name], "");
     assert!(created.success, "{}", created.text);
-    grant(name);
-    client_of(&plane().service_account_kubeconfig(name, "jumpcloud-operator").unwrap()).await
+    grant_as(scope, name);
+    client_of(&plane().service_account_kubeconfig(name, ACCOUNT).unwrap()).await
 }
 
-/// Verbs by group and resource, elsewhere than in the operator's own namespace, where it has its Lease.
-async fn rules(client: Client) -> BTreeMap<String, Vec<String>> {
+/// Verbs by group and resource, in that namespace.
+async fn rules(client: Client, namespace: &str) -> BTreeMap<String, Vec<String>> {
     let review = SelfSubjectRulesReview {
-        spec: SelfSubjectRulesReviewSpec { namespace: Some("default".to_owned()) },
+        spec: SelfSubjectRulesReviewSpec { namespace: Some(namespace.to_owned()) },
         ..SelfSubjectRulesReview::default()
     };
     let api: Api<SelfSubjectRulesReview> = Api::all(client);
     let status = api.create(&PostParams::default(), &review).await.unwrap().status.unwrap();
-    let mut rules: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut rules: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for rule in status.resource_rules {
         for group in rule.api_groups.unwrap_or_default() {
             for resource in rule.resources.iter().flatten() {
-                let verbs = rules.entry(format!("{group}/{resource}")).or_default();
-                verbs.extend(rule.verbs.iter().cloned());
-                verbs.sort();
+                rules.entry(format!("{group}/{resource}")).or_default().extend(rule.verbs.iter().cloned());
             }
         }
     }
-    rules
+    rules.into_iter().map(|(resource, verbs)| (resource, verbs.into_iter().collect())).collect()
 }
 
-/// The whole list: whoever needs another permission adds it here, and says why in deploy/rbac.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operator_may_do_this_and_nothing_else() {
-    let client = granted("permissions").await;
-    assert_eq!(allowed_beyond("permissions", client).await, wanted());
+    let client = granted(Scope::ClusterWide, "permissions").await;
+    assert_eq!(allowed_in("default", "permissions", client.clone()).await, wanted());
+    assert_eq!(allowed_in("permissions", "permissions", client).await, wanted_at_home());
+    grants::revoke("permissions");
 }
 
-/// What that client may do which not everybody may, elsewhere than in `namespace`. Makes an account there to compare with.
-pub async fn allowed_beyond(namespace: &str, client: Client) -> BTreeMap<String, Vec<String>> {
-    let plain = kubectl(&["-n", namespace, "create", "serviceaccount", "plain"], "");
-    assert!(plain.success, "{}", plain.text);
-    let plain = client_of(&plane().service_account_kubeconfig(namespace, "plain").unwrap()).await;
-    let everybody = rules(plain).await;
-    let mut allowed = rules(client).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn for_one_namespace_it_may_do_nothing_elsewhere() {
+    let client = granted(Scope::OneNamespace, "permissions-one").await;
+    assert_eq!(allowed_in("default", "permissions-one", client.clone()).await, BTreeMap::new());
+    assert_eq!(allowed_in("permissions-one", "permissions-one", client).await, wanted_at_home());
+}
+
+/// What that client may do in `namespace` which not everybody may. Makes an account in `home` to compare with.
+pub async fn allowed_in(namespace: &str, home: &str, client: Client) -> BTreeMap<String, Vec<String>> {
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "plain", "namespace": home}});
+    apply(&account.to_string());
+    let plain = client_of(&plane().service_account_kubeconfig(home, "plain").unwrap()).await;
+    let everybody = rules(plain, namespace).await;
+    let mut allowed = rules(client, namespace).await;
     allowed.retain(|resource, verbs| everybody.get(resource) != Some(verbs));
     allowed
 }
 
-/// The whole list of what the operator may do.
+/// The whole list of what the operator may do in the namespaces that it watches. Whoever needs another permission adds it
+/// here, to the chart, to the command `check` and to docs/security.md.
 pub fn wanted() -> BTreeMap<String, Vec<String>> {
     let wanted = [
         (format!("{GROUP}/jumpcloudconnections"), &["get", "list", "watch"][..]),
@@ -81,10 +91,18 @@ pub fn wanted() -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
+/// The same in its own namespace, when it watches that.
+fn wanted_at_home() -> BTreeMap<String, Vec<String>> {
+    let mut wanted = wanted();
+    let verbs = ["create", "get", "update"].map(str::to_owned).to_vec();
+    wanted.insert("coordination.k8s.io/leases".to_owned(), verbs);
+    wanted
+}
+
 /// What `helm test` runs, under the same account.
 #[tokio::test(flavor = "multi_thread")]
 async fn check_is_content_with_these_permissions_and_names_a_missing_one() {
-    granted("permissions-check").await;
+    granted(Scope::ClusterWide, "permissions-check").await;
     let plain = kubectl(&["-n", "permissions-check", "create", "serviceaccount", "plain"], "");
     assert!(plain.success, "{}", plain.text);
     let check = |account: &str| {
@@ -105,7 +123,7 @@ async fn check_is_content_with_these_permissions_and_names_a_missing_one() {
 /// `controller/events.rs` tells this answer from that to a missing permission by its cause.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_ends_refuses_events_and_says_why() {
-    let client = granted("permissions-ending").await;
+    let client = granted(Scope::ClusterWide, "permissions-ending").await;
     let admin = client_of(plane().admin_kubeconfig()).await;
     let created = kubectl(&["create", "namespace", "ending"], "");
     assert!(created.success, "{}", created.text);

@@ -155,11 +155,25 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 
-{{- /* Arguments that say where the operator works and under which Lease: those of `run` and of `check`. */ -}}
+{{- /* The names of the Secrets that are watched, by namespace. */ -}}
+{{- define "jumpcloud-operator.watchedSecrets" -}}
+{{- $all := dict -}}
+{{- range .Values.secrets.watch -}}
+{{- $namespace := splitList "/" . | first -}}
+{{- $_ := set $all $namespace (append (get $all $namespace | default list) (splitList "/" . | last)) -}}
+{{- end -}}
+{{- toYaml $all -}}
+{{- end -}}
+
+{{- /* Arguments that say where the operator works, which Secrets it watches and under which Lease: those of `run` and of
+       `check`. */ -}}
 {{- define "jumpcloud-operator.placeArgs" -}}
 {{- $args := list -}}
 {{- range .Values.watchNamespaces -}}
 {{- $args = append $args (printf "--watch-namespace=%s" .) -}}
+{{- end -}}
+{{- range .Values.secrets.watch -}}
+{{- $args = append $args (printf "--watch-secret=%s" .) -}}
 {{- end -}}
 {{- $args = append $args (printf "--leader-elect=%t" .Values.leaderElection.enabled) -}}
 {{- if .Values.leaderElection.enabled -}}

@@ -18,6 +18,16 @@
 {{- if and .Values.networkPolicy.enabled .Values.proxy.existingSecret.name (not .Values.networkPolicy.jumpCloud.ports) -}}
 {{- fail "the proxy's address is in a Secret, so its port is not known to the NetworkPolicy: set networkPolicy.jumpCloud.ports" -}}
 {{- end -}}
+{{- range .Values.secrets.watch -}}
+{{- $namespace := splitList "/" . | first -}}
+{{- $name := splitList "/" . | last -}}
+{{- if and $.Values.watchNamespaces (not (has $namespace $.Values.watchNamespaces)) -}}
+{{- fail (printf "secrets.watch names %s, but namespace %s is not watched: add it to watchNamespaces, or take the Secret off" . $namespace) -}}
+{{- end -}}
+{{- if and $.Values.rbac.secretNames (not (has $name $.Values.rbac.secretNames)) -}}
+{{- fail (printf "secrets.watch names %s, but the operator may not read Secrets named %s: add it to rbac.secretNames" . $name) -}}
+{{- end -}}
+{{- end -}}
 {{- if .Values.podDisruptionBudget.enabled -}}
 {{- if and (eq (toString .Values.podDisruptionBudget.minAvailable) "") (eq (toString .Values.podDisruptionBudget.maxUnavailable) "") -}}
 {{- fail "podDisruptionBudget has neither minAvailable nor maxUnavailable: set one" -}}

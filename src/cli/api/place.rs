@@ -176,9 +176,10 @@ async fn connection(named: &Named, outbound: &Outbound) -> anyhow::Result<Place>
     let found = found.with_context(|| format!("{label} cannot be read"))?;
     let spec = found.ok_or_else(|| anyhow!("{label} does not exist; look at kubectl get jcconn -A"))?.spec;
     let endpoint = outbound.endpoint(&spec).map_err(|why| anyhow!("{label}: {why}"))?;
-    let material = credentials::read(&kube, namespace, &spec).await;
-    let credential = match material.with_context(|| format!("the Secret of {label} cannot be read"))? {
-        KeyMaterial::Found { credential, .. } => credential,
+    let reading = credentials::read(&kube, namespace, &spec).await;
+    let reading = reading.with_context(|| format!("the Secret of {label} cannot be read"))?;
+    let credential = match reading.material {
+        KeyMaterial::Found(credential) => credential,
         KeyMaterial::Lacking(finding) => {
             let verdict = assess(&spec, &finding, &[], clock::now()).verdict;
             return Err(anyhow!("{label}: {}", verdict.message));

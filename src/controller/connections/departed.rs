@@ -178,9 +178,9 @@ impl Connections {
         if looked.is_some_and(|at| at.elapsed() < SECRET_AGE) {
             return Ok(true);
         }
-        let lacks = match credentials::read(&self.client, namespace, &connection.spec).await? {
+        let lacks = match credentials::read(&self.client, namespace, &connection.spec).await?.material {
             KeyMaterial::Lacking(finding) => finding.last_credential() == LastCredential::Gone,
-            KeyMaterial::Found { .. } => false,
+            KeyMaterial::Found(_) => false,
         };
         if lacks {
             self.departed.change(own, |good| good.looked = Some(clock::monotonic()));

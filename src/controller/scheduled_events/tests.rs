@@ -85,7 +85,7 @@ mod rest {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::controller::credentials::Outbound;
+    use crate::controller::credentials::{Outbound, Versions};
     use crate::jumpcloud::auth::Credential;
     use crate::jumpcloud::observe::NoObserver;
 
@@ -118,7 +118,8 @@ mod rest {
         let endpoint = connections.outbound().endpoint(&good.spec).unwrap();
         let credential = Credential::ApiKey(SecretString::from("jca_0123456789"));
         let usable = connections.client(&good, endpoint, credential).unwrap();
-        connections.usable(&good, usable, "o".to_owned(), "s/1".to_owned());
+        let versions = Versions::default().with("jumpcloud", Some("s/1".to_owned()));
+        connections.usable(&good, usable, "o".to_owned(), versions.clone());
         assert!(is_at_rest(&good, &connections));
         assert!(!is_at_rest(&connection(1, 1, "False"), &connections), "its status is about to be written");
         assert!(!is_at_rest(&connection(2, 1, "True"), &connections));
@@ -126,7 +127,7 @@ mod rest {
         connections.doubt("people", "default");
         assert!(!is_at_rest(&good, &connections));
         let finding = Finding::CredentialRefused("refused".to_owned());
-        connections.unusable(&good, &finding, "refused".to_owned(), Some("s/1".to_owned()));
+        connections.unusable(&good, &finding, "refused".to_owned(), versions);
         assert!(!is_at_rest(&good, &connections));
     }
 }

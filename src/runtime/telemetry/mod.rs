@@ -5,6 +5,7 @@
 //!   unless the filter names them (`info,hyper_util=debug`).
 //! - Some dependencies print bodies or header values at some level. They are capped, whatever the
 //!   filter says; `CAPS` gives each its reason.
+//! - What our own code tells of a watch is not told once more by kube-runtime, at each try ([`RETOLD`]).
 //! - An invalid filter is an error, not a silent default.
 //!
 //! ## Assumptions
@@ -20,11 +21,13 @@ use std::io::{self, IsTerminal as _};
 use std::str::FromStr;
 
 use thiserror::Error;
-use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::{EnvFilter, ParseError, Targets};
+use tracing::subscriber::Interest;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{DynFilterFn, EnvFilter, ParseError, Targets};
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer as _, fmt, registry};
 
@@ -50,6 +53,12 @@ const CAPS: [(&str, LevelFilter); 6] = [
     // h2 0.4 leaves header values out of frames, but prints a malformed `te` and GOAWAY's free text.
     ("h2", LevelFilter::WARN),
 ];
+
+/// Name of the spans in which [`WATCHER`] is not heard. They must be at `warn`, to be there whenever it would be.
+pub const RETOLD: &str = "secret_watch";
+
+/// Warns of a watch that is refused each time that it tries again.
+const WATCHER: &str = "kube_runtime::watcher";
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -106,7 +115,21 @@ where
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    Ok(registry().with(parsed).with(caps).with(lines))
+    Ok(registry().with(parsed).with(caps).with(not_retold()).with(lines))
+}
+
+/// Leaves out what [`WATCHER`] says in spans that are [`RETOLD`].
+fn not_retold<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl tracing_subscriber::Layer<S> {
+    let is_watcher = |metadata: &Metadata<'_>| metadata.target() == WATCHER;
+    DynFilterFn::new(move |metadata, context: &Context<'_, S>| {
+        !is_watcher(metadata) || context.lookup_current().is_none_or(|span| span.name() != RETOLD)
+    })
+    // Everything else is asked about once and not at each event.
+    .with_callsite_filter(
+        move |metadata| {
+            if is_watcher(metadata) { Interest::sometimes() } else { Interest::always() }
+        },
+    )
 }
 
 /// Rewrites every bare level of a filter into one for our crates, and at most `warn` for the others.
@@ -136,6 +159,24 @@ mod tests {
         assert_eq!(scoped("off"), format!("off,{}", ours("off")));
         assert_eq!(scoped(""), format!("warn,{}", ours("info")));
         assert_eq!(scoped("info, hyper_util=debug"), format!("warn,{},hyper_util=debug", ours("info")));
+    }
+
+    #[test]
+    fn what_we_tell_ourselves_is_not_told_again() {
+        let log = Capture::start("warn", LogFormat::Text);
+        let warn = |text: &str| warn!(target: "kube_runtime::watcher", "{text}");
+        warn("outside");
+        tracing::warn_span!(RETOLD).in_scope(|| {
+            warn("inside");
+            warn!(target: "kube_client::client::auth", "another target");
+            warn!("our own");
+        });
+        tracing::warn_span!("another").in_scope(|| warn("in another span"));
+        let log = log.text();
+        for there in ["outside", "another target", "our own", "in another span"] {
+            assert!(log.contains(there), "{there}: {log}");
+        }
+        assert!(!log.contains("inside"), "{log}");
     }
 
     #[test]

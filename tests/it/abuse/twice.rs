@@ -54,7 +54,7 @@ async fn case_14_two_clusters_make_each_user_once() {
         Rule::Once,
         "two clusters that send the same users at the same moment cannot know of each other",
     );
-    crate::harness::operator::grant(&two.namespace);
+    crate::harness::grants::grant(&two.namespace);
     let _first = one.operator(QUICK);
     let _second = Operator::start(&two.namespace, "b", two.sim.url(), QUICK);
     one.connection_reason("default", "Succeeded").await;

@@ -1,6 +1,7 @@
 //! What every test needs: a place, an operator, something to apply, a way to wait.
 
 pub mod extent;
+pub mod grants;
 pub mod invariants;
 pub mod manifests;
 pub mod operator;

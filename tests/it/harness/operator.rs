@@ -1,14 +1,14 @@
-//! The operator as a process, with the permissions of `deploy/rbac`.
+//! The operator as a process, with the permissions that the chart grants.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use devenv::port::free_port;
 use devenv::supervised::{Exit, Program, Signal, Supervised};
-use serde_json::{Value, json};
 
+use super::grants::ACCOUNT;
 use super::invariants::site;
-use super::plane::{apply, plane};
+use super::plane::plane;
 use super::weather;
 
 /// A running operator.
@@ -64,8 +64,7 @@ pub fn but<'a>(flags: &[(&'a str, &'a str)], flag: &'a str, value: &'a str) -> V
 impl Operator {
     /// Starts one for `namespace`. `replica` tells logs apart.
     pub fn start(namespace: &str, replica: &str, api_url: &str, flags: &[(&str, &str)]) -> Self {
-        let kubeconfig =
-            plane().service_account_kubeconfig(namespace, "jumpcloud-operator").expect("a token");
+        let kubeconfig = plane().service_account_kubeconfig(namespace, ACCOUNT).expect("a token");
         Self::start_as(weather::before(kubeconfig, namespace), namespace, replica, api_url, flags)
     }
 
@@ -168,32 +167,6 @@ impl Operator {
         let url = format!("http://127.0.0.1:{}/metrics", self.admin);
         reqwest::get(url).await.ok()?.text().await.ok()
     }
-}
-
-/// Gives the ServiceAccount of `namespace` what `deploy/rbac` gives to the operator's own.
-pub fn grant(namespace: &str) {
-    let mut items = Vec::new();
-    for file in ["service_account.yaml", "operator.yaml", "leader_election.yaml"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/rbac").join(file);
-        let text = std::fs::read_to_string(path).expect("deploy/rbac is there");
-        let documents: Vec<Value> = serde_saphyr::from_multiple(&text).expect("deploy/rbac is YAML");
-        items.extend(documents.into_iter().map(|document| moved(document, namespace)));
-    }
-    apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string());
-}
-
-/// The same object for another namespace; cluster-wide bindings get a name of their own.
-fn moved(mut object: Value, namespace: &str) -> Value {
-    if object.pointer("/metadata/namespace").is_some() {
-        object["metadata"]["namespace"] = namespace.into();
-    }
-    if object["kind"] == "ClusterRoleBinding" {
-        object["metadata"]["name"] = format!("jumpcloud-operator-{namespace}").into();
-    }
-    for subject in object.get_mut("subjects").and_then(Value::as_array_mut).into_iter().flatten() {
-        subject["namespace"] = namespace.into();
-    }
-    object
 }
 
 impl Drop for Operator {

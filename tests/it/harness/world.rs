@@ -11,9 +11,10 @@ use jumpcloud_sim::{DEFAULT_KEY, Settings, Sim};
 use kube::api::Api;
 use serde_json::Value;
 
+use super::grants::{self, ACCOUNT};
 use super::invariants::{History, Rule, Site};
 use super::manifests;
-use super::operator::{Operator, grant};
+use super::operator::Operator;
 use super::plane::{apply, client_of, kubectl, plane};
 use super::wait::eventually;
 use super::weather;
@@ -48,7 +49,7 @@ impl World {
         let site = Site::begin(name, Arc::clone(&sim));
         let created = kubectl(&["create", "namespace", name], "");
         assert!(created.success, "{}", created.text);
-        grant(name);
+        grants::grant(name);
         let client = client_of(plane().admin_kubeconfig()).await;
         weather::over(&sim, name);
         Self { namespace: name.to_owned(), sim, client, site }
@@ -60,6 +61,7 @@ impl World {
         self.site.add(name);
         let created = kubectl(&["create", "namespace", name], "");
         assert!(created.success, "{}", created.text);
+        grants::extend(&self.namespace, name);
         apply(&manifests::secret(name, DEFAULT_KEY).to_string());
         apply(&manifests::connection(name, "default", self.sim.url()).to_string());
         let (sim, site) = (Arc::clone(&self.sim), Arc::clone(&self.site));
@@ -110,7 +112,7 @@ impl World {
 
     /// Puts a proxy in front of the API server that makes requests of this namespace's operator go wrong.
     pub fn proxy(&self, rules: Vec<FaultRule>) -> Proxy {
-        let account = plane().service_account_kubeconfig(&self.namespace, "jumpcloud-operator");
+        let account = plane().service_account_kubeconfig(&self.namespace, ACCOUNT);
         let proxy = Proxy::start(&account.expect("a token"), rules).expect("the proxy starts");
         weather::over_proxy(&proxy, &self.namespace);
         proxy
@@ -211,7 +213,7 @@ impl World {
 
     /// What the operator of this namespace asked of the API server since `mark`.
     pub fn requests(&self, mark: AuditMark) -> Vec<AuditEntry> {
-        let user = format!("system:serviceaccount:{}:jumpcloud-operator", self.namespace);
+        let user = format!("system:serviceaccount:{}:{ACCOUNT}", self.namespace);
         let entries = plane().audit().since(mark).expect("the audit log");
         entries.into_iter().filter(|entry| entry.user == user).collect()
     }
@@ -241,6 +243,6 @@ impl Drop for Room {
         // Others need the room; nobody waits for it.
         let namespace = ["delete", "namespace", &self.0, "--wait=false"];
         kubectl(&namespace, "");
-        kubectl(&["delete", "clusterrolebinding", &format!("jumpcloud-operator-{}", self.0)], "");
+        grants::revoke(&self.0);
     }
 }

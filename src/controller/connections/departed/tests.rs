@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::controller::connections::Due;
-use crate::controller::credentials::Outbound;
+use crate::controller::credentials::{Outbound, Versions};
 use crate::jumpcloud::auth::Credential;
 use crate::jumpcloud::observe::NoObserver;
 use crate::plan::connection::Finding;
@@ -81,12 +81,13 @@ impl World {
         let endpoint = self.connections.outbound().endpoint(&connection.spec).unwrap();
         let credential = Credential::ApiKey(SecretString::from(key));
         let client = self.connections.client(&connection, endpoint, credential).unwrap();
-        self.connections.usable(&connection, client, key.to_owned(), format!("uid/{version}"));
+        let versions = Versions::default().with("jumpcloud", Some(format!("uid/{version}")));
+        self.connections.usable(&connection, client, key.to_owned(), versions);
     }
 
     /// A check fails.
     fn fails(&self, finding: &Finding) {
-        self.connections.unusable(&self.stored(), finding, "not ready".to_owned(), None);
+        self.connections.unusable(&self.stored(), finding, "not ready".to_owned(), Versions::default());
     }
 
     fn set_secret(&self, secret: Option<(u32, &'static str)>) {

@@ -16,6 +16,7 @@ mod frugal;
 mod intended;
 mod once;
 mod overtaken;
+pub mod permitted;
 mod quiet;
 mod readers;
 mod recorded;
@@ -53,12 +54,14 @@ pub enum Rule {
     Frugal,
     /// The conditions table.
     Table,
+    /// Nothing that the chart does not grant.
+    Permitted,
 }
 
 /// What finds everything that breaks a rule.
 type Check = fn(&Evidence) -> Vec<String>;
 
-/// The rules that need no waiting, with what checks them. [`Rule::Quiet`] is watched by the site.
+/// The rules that need no waiting, with what checks them. [`Rule::Quiet`] and [`Rule::Permitted`] are watched by the site.
 const RULES: [(Rule, Check); 10] = [
     (Rule::Once, once::check),
     (Rule::Once, overtaken::check),

@@ -12,6 +12,7 @@ use devenv::control_plane::ControlPlane;
 use jumpcloud_sim::Sim;
 
 use super::evidence::{Evidence, Flags};
+use super::permitted;
 use super::quiet::{self, Sight};
 use super::recorder::{Recorder, recorder};
 use super::version::History;
@@ -164,7 +165,8 @@ impl Site {
             }));
         }
         let unrest = known.unrest.iter().map(|text| (Rule::Quiet, text.clone()));
-        let found = found.into_iter().chain(unrest);
+        let refused = permitted::refused(&namespaces).into_iter().map(|text| (Rule::Permitted, text));
+        let found = found.into_iter().chain(unrest).chain(refused);
         let found = found.filter(|(rule, _)| !known.excused.contains_key(rule));
         let mut found: Vec<_> = found.map(|(rule, text)| format!("{rule:?}: {text}")).collect();
         let all = found.len();

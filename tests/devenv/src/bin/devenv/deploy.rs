@@ -6,6 +6,7 @@
 //! | file | made from |
 //! |---|---|
 //! | `base/*/operator.yaml` | the chart, with the `values.yaml` of the folder |
+//! | `rbac/permissions.yaml` | the ServiceAccount of `base/cluster-wide/operator.yaml`, and what it may do |
 //! | `install.yaml` | `overlays/cluster-wide/namespace.yaml`, `crds/`, `base/cluster-wide/operator.yaml` |
 
 use std::fs;
@@ -30,6 +31,9 @@ const HEADER: &str =
 
 const INSTALL: &str = "# Made by `make generate` from charts/ and crds/: the operator for all namespaces.\n\
                        #   kubectl apply --server-side -f install.yaml\n";
+
+const PERMISSIONS: &str = "# Made by `make generate` from charts/: whom the operator runs as and everything it may do, which a test compares\n\
+                           # with the list in docs/security.md.\n";
 
 /// One rendered file.
 #[derive(Debug)]
@@ -61,6 +65,10 @@ fn render(repository: &Path) -> anyhow::Result<Vec<Rendered>> {
         if base == "cluster-wide" {
             let content = install(repository, &documents)?;
             files.push(Rendered { path: deploy.join("install.yaml"), content });
+            let permissions: Vec<String> =
+                documents.iter().filter(|document| is_permission(document)).cloned().collect();
+            let content = format!("{PERMISSIONS}{}", permissions.join("---\n"));
+            files.push(Rendered { path: deploy.join("rbac/permissions.yaml"), content });
         }
         let content = format!("{HEADER}{}", documents.join("---\n"));
         files.push(Rendered { path: folder.join("operator.yaml"), content });
@@ -118,6 +126,15 @@ fn documents(text: &str) -> Vec<String> {
     // A hook is run by Helm, and by nobody else.
     found.retain(|document| !document.trim().is_empty() && !document.contains("helm.sh/hook"));
     found
+}
+
+/// Whether a document is about what the operator may do; the roles that are added to `view`, `edit` and `admin` are
+/// about people.
+fn is_permission(document: &str) -> bool {
+    let kind = document.lines().find_map(|line| line.strip_prefix("kind: "));
+    let kinds = ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
+    kind.is_some_and(|kind| kinds.contains(&kind))
+        && !document.contains("rbac.authorization.k8s.io/aggregate-to-")
 }
 
 /// A line as it is without Helm.

@@ -113,7 +113,7 @@ impl Site {
         }
         let namespaces = self.known().namespaces.clone();
         let others = self.known().others.clone();
-        let audit = self.own.as_ref().map_or_else(|| audit_log(plane()), |own| own.audit.clone());
+        let audit = self.audit();
         quiet::unrest(|| Sight {
             history: self.recorder().catch_up(&namespaces).history,
             last_call: others.iter().chain([&self.sim]).filter_map(|sim| sim.last_request()).max(),
@@ -165,7 +165,8 @@ impl Site {
             }));
         }
         let unrest = known.unrest.iter().map(|text| (Rule::Quiet, text.clone()));
-        let refused = permitted::refused(&namespaces).into_iter().map(|text| (Rule::Permitted, text));
+        let refused =
+            permitted::refused(&self.audit(), &namespaces).into_iter().map(|text| (Rule::Permitted, text));
         let found = found.into_iter().chain(unrest).chain(refused);
         let found = found.filter(|(rule, _)| !known.excused.contains_key(rule));
         let mut found: Vec<_> = found.map(|(rule, text)| format!("{rule:?}: {text}")).collect();
@@ -200,6 +201,10 @@ impl Site {
         self.own.as_ref().map_or_else(|| recorder(), |own| &own.recorder)
     }
 
+    fn audit(&self) -> PathBuf {
+        self.own.as_ref().map_or_else(|| audit_log(plane()), |own| own.audit.clone())
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         lock(&self.known)
     }
@@ -214,7 +219,8 @@ impl Drop for Site {
     }
 }
 
-fn audit_log(plane: &ControlPlane) -> PathBuf {
+/// Where the API server writes what it was asked.
+pub fn audit_log(plane: &ControlPlane) -> PathBuf {
     plane.scratch().path().join("audit.log")
 }
 

@@ -64,6 +64,10 @@ fn finish_status(schema: &mut Value) {
             insert(items, "x-kubernetes-preserve-unknown-fields", json!(true));
         }
     }
+    // Nor act again on an annotation when it is newer again.
+    if let Some(handled) = status.pointer_mut("/properties/lastHandled") {
+        insert(handled, "x-kubernetes-preserve-unknown-fields", json!(true));
+    }
 }
 
 /// Formats that Kubernetes does not know: of each it warns whoever installs a definition. Limits are said in words of their own.
@@ -167,6 +171,22 @@ mod tests {
                 "{path}: {schema}"
             );
         });
+    }
+
+    /// A rollback brings older definitions: what they lack is dropped everywhere else.
+    #[test]
+    fn what_newer_operators_decide_by_is_kept() {
+        let mut kept = Vec::new();
+        schemas(&mut |path, schema, _| {
+            if schema.get("x-kubernetes-preserve-unknown-fields").is_some() {
+                kept.push(path.to_owned());
+            }
+        });
+        kept.sort();
+        let of_both = ["status.lastHandled", "status.submissions[]"];
+        let mut wanted = [&["status.events[]", "status.inventory[]"][..], &of_both, &of_both].concat();
+        wanted.sort_unstable();
+        assert_eq!(kept, wanted);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The chart on a real API server: installed by Helm, admitted where Pod Security is "restricted", and with the permissions of
 //! `deploy/rbac` and no other. What Helm renders from which value is tested in `tests/chart`.
 
+mod upgrade;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -87,6 +87,19 @@ impl Operator {
         Self::of(Command { arguments, kubeconfig, log, replica, namespace })
     }
 
+    /// Starts one with these arguments, but for its address, of whatever cluster that kubeconfig leads to. `namespace` is
+    /// that of the test's site.
+    pub fn told(
+        arguments: Vec<String>,
+        kubeconfig: PathBuf,
+        namespace: &str,
+        replica: &str,
+        log: PathBuf,
+    ) -> Self {
+        let (replica, namespace) = (replica.to_owned(), namespace.to_owned());
+        Self::of(Command { arguments, kubeconfig, log, replica, namespace })
+    }
+
     fn of(command: Command) -> Self {
         let admin = free_port().expect("a free port");
         let program = Program::new("operator", env!("CARGO_BIN_EXE_jumpcloud-operator"), &command.log)

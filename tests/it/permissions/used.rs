@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::wanted_at_home;
 use crate::harness::grants::ACCOUNT;
 use crate::harness::invariants::permitted;
+use crate::harness::invariants::site::audit_log;
 use crate::harness::manifests::plain_users;
 use crate::harness::operator::QUICK;
 use crate::harness::plane::{plane, run};
@@ -59,9 +60,10 @@ async fn every_permission_is_used() {
         .args(["api", "schedules", "--connection", &connection, "--allowed-api-url", url])
         .env("KUBECONFIG", kubeconfig));
 
-    let namespaces = [calendar.namespace.clone()];
+    let (audit, namespaces) = (audit_log(plane()), [calendar.namespace.clone()]);
     eventually("that every permission is used", PATIENCE, async || {
-        let unused: Vec<String> = granted().difference(&permitted::used(&namespaces)).cloned().collect();
+        let unused: Vec<String> =
+            granted().difference(&permitted::used(&audit, &namespaces)).cloned().collect();
         if unused.is_empty() { Ok(()) } else { Err(unused) }
     })
     .await;

@@ -231,6 +231,11 @@ impl Sim {
         world.settle();
     }
 
+    /// Carries out every row that waits for its time, so that all jobs have ended; but for stuck rows.
+    pub fn finish_jobs(&self) {
+        self.world().finish_jobs();
+    }
+
     /// Moves the clock by so many seconds in either direction, as one that runs ahead or behind.
     pub fn skew(&self, seconds: i64) {
         let mut world = self.world();

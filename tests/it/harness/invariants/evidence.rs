@@ -46,12 +46,16 @@ impl Default for Flags {
 }
 
 impl Flags {
-    /// Those of a command line.
+    /// Those of a command line, with values beside their flags or after an equals sign.
     pub fn of(arguments: &[String]) -> Self {
         let value = |flag: &str, default: Duration| {
-            let at = arguments.iter().rposition(|argument| argument == flag);
-            let text = at.and_then(|at| arguments.get(at + 1));
-            text.map_or(default, |text| period(text))
+            let joined = |argument: &String| {
+                argument.strip_prefix(flag).and_then(|rest| rest.strip_prefix('=')).map(str::to_owned)
+            };
+            let mut found = arguments.iter().enumerate().rev().filter_map(|(at, argument)| {
+                if argument == flag { arguments.get(at + 1).cloned() } else { joined(argument) }
+            });
+            found.next().map_or(default, |text| period(&text))
         };
         let default = Self::default();
         Self {

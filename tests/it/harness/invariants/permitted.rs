@@ -6,13 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
 use super::super::grants::ACCOUNT;
-use super::super::plane::plane;
 
 /// What an account asked for: `verb group/resource/subresource`.
 type Asked = String;
@@ -71,23 +70,24 @@ impl Log {
     }
 }
 
-/// What the operators of these namespaces were refused so far.
-pub fn refused(namespaces: &[String]) -> Vec<String> {
-    of(namespaces, |account| &account.refused)
+/// What the operators of these namespaces were refused so far, by the log of their API server.
+pub fn refused(audit: &Path, namespaces: &[String]) -> Vec<String> {
+    of(audit, namespaces, |account| &account.refused)
         .into_iter()
         .map(|what| format!("was refused to {what}"))
         .collect()
 }
 
 /// What the operators of these namespaces asked for and were allowed so far, as `verb group/resource`.
-pub fn used(namespaces: &[String]) -> BTreeSet<Asked> {
-    of(namespaces, |account| &account.used)
+pub fn used(audit: &Path, namespaces: &[String]) -> BTreeSet<Asked> {
+    of(audit, namespaces, |account| &account.used)
 }
 
-fn of(namespaces: &[String], part: impl Fn(&Account) -> &BTreeSet<String>) -> BTreeSet<String> {
-    static LOG: OnceLock<Mutex<Log>> = OnceLock::new();
-    let mut log = LOG.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    log.catch_up(&plane().scratch().path().join("audit.log")).expect("the audit log");
+fn of(audit: &Path, namespaces: &[String], part: impl Fn(&Account) -> &BTreeSet<String>) -> BTreeSet<String> {
+    static LOGS: OnceLock<Mutex<BTreeMap<PathBuf, Log>>> = OnceLock::new();
+    let mut logs = LOGS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    let log = logs.entry(audit.to_owned()).or_default();
+    log.catch_up(audit).expect("the audit log");
     let accounts = namespaces
         .iter()
         .filter_map(|namespace| log.accounts.get(&format!("system:serviceaccount:{namespace}:{ACCOUNT}")));

@@ -7,13 +7,13 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::version::{History, Kind, Version};
-use crate::harness::plane::plane;
 
 /// How long nothing may happen.
 pub const SILENCE: Duration = Duration::from_secs(2);
@@ -114,12 +114,13 @@ fn is_due(version: &Version, now: Timestamp) -> bool {
 }
 
 /// When an operator of one of these namespaces has written last, but for leases, and what.
-pub fn last_write(namespaces: &[String]) -> Option<(Timestamp, String)> {
+/// `audit` is the log of their API server.
+pub fn last_write(audit: &Path, namespaces: &[String]) -> Option<(Timestamp, String)> {
     let users: BTreeSet<String> = namespaces
         .iter()
         .map(|namespace| format!("system:serviceaccount:{namespace}:jumpcloud-operator"))
         .collect();
-    let mut log = File::open(plane().scratch().path().join("audit.log")).expect("the audit log");
+    let mut log = File::open(audit).expect("the audit log");
     let length = log.metadata().expect("the audit log").len();
     log.seek(SeekFrom::Start(length.saturating_sub(TAIL))).expect("the audit log");
     let mut bytes = Vec::new();

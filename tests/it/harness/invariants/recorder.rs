@@ -7,9 +7,11 @@
 //! - What is not asked for by [`Recorder::record`] is not kept.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::channel::oneshot;
 use futures::{StreamExt, pin_mut};
 use jiff::Timestamp;
 use jumpcloud_operator::api::connection::JumpCloudConnection;
@@ -72,6 +74,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The revision of what is gone: later than any.
 const GONE: u64 = u64::MAX;
 
+/// The revision of a watch that begins with what there is.
+const FROM_THE_FIRST: &str = "0";
+
 /// What was there when it was asked.
 #[derive(Debug, Default)]
 struct Listed {
@@ -81,43 +86,50 @@ struct Listed {
     at: BTreeMap<Watched, u64>,
 }
 
-/// The recorder of this test binary.
+/// What records one control plane.
 pub struct Recorder {
     kept: Arc<Mutex<BTreeMap<String, Kept>>>,
     runtime: tokio::runtime::Handle,
     client: kube::Client,
+    /// The watches end with it.
+    _alive: oneshot::Sender<()>,
 }
 
-/// Starts it on first use.
+/// The recorder of the control plane that tests share. Starts it on first use.
 pub fn recorder() -> &'static Recorder {
     static RECORDER: OnceLock<Recorder> = OnceLock::new();
-    RECORDER.get_or_init(Recorder::start)
+    RECORDER.get_or_init(|| Recorder::start(plane().admin_kubeconfig().to_owned()))
 }
 
 impl Recorder {
-    fn start() -> Self {
+    /// Begins to watch. Kinds that are defined later are watched from then on.
+    pub fn start(kubeconfig: PathBuf) -> Self {
         let (sender, receiver) = std::sync::mpsc::channel();
+        let (alive, ended) = oneshot::channel::<()>();
         let kept = Arc::new(Mutex::new(BTreeMap::new()));
         let shared = Arc::clone(&kept);
         let body = move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async move {
-                let client = client_of(plane().admin_kubeconfig()).await;
+                let client = client_of(&kubeconfig).await;
                 let mut watches = Vec::new();
                 for what in ALL {
                     let api: Api<DynamicObject> = Api::all_with(client.clone(), &what.resource());
                     // Namespaces are recorded before they are made: what is there by now is nobody's.
-                    let since = now(&api).await.expect("the API server answers");
+                    let since = match now(&api).await {
+                        Err(error) if is_undefined(&error) => FROM_THE_FIRST.to_owned(),
+                        newest => newest.expect("the API server answers"),
+                    };
                     watches.push(watch(api, what, since, Arc::clone(&shared)));
                 }
                 sender.send((tokio::runtime::Handle::current(), client)).expect("it is waited for");
-                futures::future::join_all(watches).await;
+                futures::future::select(futures::future::join_all(watches), ended).await;
             });
         };
         std::thread::Builder::new().name("recorder".to_owned()).spawn(body).expect("a thread");
         let (runtime, client) = receiver.recv().expect("the recorder starts");
-        Self { kept, runtime, client }
+        Self { kept, runtime, client, _alive: alive }
     }
 
     /// From now on, what happens in that namespace is kept. It should not exist yet.
@@ -195,7 +207,10 @@ async fn there(client: &kube::Client, namespaces: &[String]) -> kube::Result<Lis
     for what in ALL {
         for namespace in namespaces {
             let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &what.resource());
-            let list = api.list_metadata(&ListParams::default()).await?;
+            let list = match api.list_metadata(&ListParams::default()).await {
+                Err(error) if is_undefined(&error) => continue,
+                list => list?,
+            };
             let at = number(list.metadata.resource_version);
             all.at.entry(what).and_modify(|first| *first = at.min(*first)).or_insert(at);
             for item in list.items {
@@ -229,11 +244,38 @@ async fn watch(
         for one in lock(&kept).values_mut() {
             one.gaps.push(format!("the watch of {what:?} was told that {since} is too old"));
         }
-        while let Err(error) = now(&api).await.map(|newest| since = newest) {
+        while let Err(error) = anew(&api, what, &kept, &mut since).await {
             eprintln!("the recorder cannot list {what:?}: {error}");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
+}
+
+/// Takes what has changed since the last watch, as it is now.
+async fn anew(
+    api: &Api<DynamicObject>,
+    what: Watched,
+    kept: &Mutex<BTreeMap<String, Kept>>,
+    since: &mut String,
+) -> kube::Result<()> {
+    let list = api.list(&ListParams::default()).await?;
+    let mut kept = lock(kept);
+    for object in list.items {
+        let namespace = object.metadata.namespace.clone().unwrap_or_default();
+        let Some(one) = kept.get_mut(&namespace) else { continue };
+        let key = (what, object.metadata.uid.clone().unwrap_or_default());
+        let revision = number(object.metadata.resource_version.clone());
+        if one.newest.get(&key).is_none_or(|seen| *seen < revision) {
+            one.take(what, object, false);
+        }
+    }
+    *since = list.metadata.resource_version.unwrap_or_default();
+    Ok(())
+}
+
+/// Whether the API server does not know the kind.
+fn is_undefined(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
 /// Follows one watch to its end; whether another may go on where it ended.

@@ -8,14 +8,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use devenv::control_plane::ControlPlane;
 use jumpcloud_sim::Sim;
 
 use super::evidence::{Evidence, Flags};
 use super::permitted;
 use super::quiet::{self, Sight};
-use super::recorder::recorder;
+use super::recorder::{Recorder, recorder};
 use super::version::History;
 use super::{Rule, check_part, check_whole};
+use crate::harness::plane::plane;
 
 /// So many violations tell enough.
 const SHOWN: usize = 20;
@@ -23,7 +25,14 @@ const SHOWN: usize = 20;
 /// The place of one test.
 pub struct Site {
     sim: Arc<Sim>,
+    own: Option<Own>,
     known: Mutex<Known>,
+}
+
+/// What a test with a control plane of its own has.
+struct Own {
+    recorder: Recorder,
+    audit: PathBuf,
 }
 
 /// What is known of it by now.
@@ -35,6 +44,7 @@ struct Known {
     metrics: Vec<String>,
     flags: Option<Flags>,
     excused: BTreeMap<Rule, &'static str>,
+    gaps_excused: Option<&'static str>,
     unrest: Vec<String>,
     starts: usize,
     is_held: bool,
@@ -43,14 +53,23 @@ struct Known {
 impl Site {
     /// Begins to record a namespace, which should not exist yet, beside that simulator.
     pub fn begin(namespace: &str, sim: Arc<Sim>) -> Arc<Self> {
-        let site = Arc::new(Self { sim, known: Mutex::default() });
+        let site = Arc::new(Self { sim, own: None, known: Mutex::default() });
+        site.add(namespace);
+        site
+    }
+
+    /// The same on a control plane of the test's own. No other test of this binary has a namespace of that name.
+    pub fn begin_on(plane: &ControlPlane, namespace: &str, sim: Arc<Sim>) -> Arc<Self> {
+        let recorder = Recorder::start(plane.admin_kubeconfig().to_owned());
+        let own = Some(Own { recorder, audit: audit_log(plane) });
+        let site = Arc::new(Self { sim, own, known: Mutex::default() });
         site.add(namespace);
         site
     }
 
     /// Records another namespace, too.
     pub fn add(self: &Arc<Self>, namespace: &str) {
-        recorder().record(namespace);
+        self.recorder().record(namespace);
         self.known().namespaces.push(namespace.to_owned());
         lock(sites()).insert(namespace.to_owned(), Arc::downgrade(self));
     }
@@ -63,6 +82,11 @@ impl Site {
     /// Excuses this test from one rule.
     pub fn may_break(&self, rule: Rule, why: &'static str) {
         self.known().excused.insert(rule, why);
+    }
+
+    /// Says why the history of this test may miss versions. Rules that need one of them fail all the same.
+    pub fn may_have_gaps(&self, why: &'static str) {
+        self.known().gaps_excused = Some(why);
     }
 
     /// An operator was started with these arguments.
@@ -89,25 +113,26 @@ impl Site {
         }
         let namespaces = self.known().namespaces.clone();
         let others = self.known().others.clone();
+        let audit = self.audit();
         quiet::unrest(|| Sight {
-            history: recorder().catch_up(&namespaces).history,
+            history: self.recorder().catch_up(&namespaces).history,
             last_call: others.iter().chain([&self.sim]).filter_map(|sim| sim.last_request()).max(),
-            last_write: quiet::last_write(&namespaces),
+            last_write: quiet::last_write(&audit, &namespaces),
         })
     }
 
     /// The versions of the objects so far.
     pub fn history(&self) -> History {
         let namespaces = self.known().namespaces.clone();
-        recorder().catch_up(&namespaces).history
+        self.recorder().catch_up(&namespaces).history
     }
 
     /// Everything that is wrong so far, as text.
     pub fn violations(&self) -> Vec<String> {
         let namespaces = self.known().namespaces.clone();
-        let kept = recorder().catch_up(&namespaces);
-        let gaps = kept.gaps.clone();
+        let kept = self.recorder().catch_up(&namespaces);
         let known = self.known();
+        let gaps = if known.gaps_excused.is_some() { Vec::new() } else { kept.gaps.clone() };
         let logs = known.logs.iter().map(|log| {
             let text = std::fs::read(log).unwrap_or_default();
             (log.display().to_string(), String::from_utf8_lossy(&text).into_owned())
@@ -140,7 +165,8 @@ impl Site {
             }));
         }
         let unrest = known.unrest.iter().map(|text| (Rule::Quiet, text.clone()));
-        let refused = permitted::refused(&namespaces).into_iter().map(|text| (Rule::Permitted, text));
+        let refused =
+            permitted::refused(&self.audit(), &namespaces).into_iter().map(|text| (Rule::Permitted, text));
         let found = found.into_iter().chain(unrest).chain(refused);
         let found = found.filter(|(rule, _)| !known.excused.contains_key(rule));
         let mut found: Vec<_> = found.map(|(rule, text)| format!("{rule:?}: {text}")).collect();
@@ -171,6 +197,14 @@ impl Site {
         }
     }
 
+    fn recorder(&self) -> &Recorder {
+        self.own.as_ref().map_or_else(|| recorder(), |own| &own.recorder)
+    }
+
+    fn audit(&self) -> PathBuf {
+        self.own.as_ref().map_or_else(|| audit_log(plane()), |own| own.audit.clone())
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         lock(&self.known)
     }
@@ -180,9 +214,14 @@ impl Drop for Site {
     fn drop(&mut self) {
         for namespace in &self.known().namespaces {
             lock(sites()).remove(namespace);
-            recorder().forget(namespace);
+            self.recorder().forget(namespace);
         }
     }
+}
+
+/// Where the API server writes what it was asked.
+pub fn audit_log(plane: &ControlPlane) -> PathBuf {
+    plane.scratch().path().join("audit.log")
 }
 
 /// The site that has that namespace.

@@ -20,7 +20,7 @@ const USERS: usize = 100;
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// How long it is watched with nothing to do.
-const IDLE: Duration = Duration::from_secs(20);
+const IDLE: Duration = Duration::from_secs(10);
 
 /// What a process had of memory.
 struct Memory {

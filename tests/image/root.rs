@@ -81,15 +81,14 @@ impl Root {
         Supervised::spawn(program).unwrap()
     }
 
-    /// What unshare is told: a mount namespace in which the root file system cannot be written to, as with
-    /// `readOnlyRootFilesystem`. Every command becomes the next one, so that the first one's process is the program's.
+    /// What unshare is told: a mount namespace, and in it the mounts of a container. Every command becomes the next one, so
+    /// that the first one's process is the program's.
     fn inside(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Vec<String> {
         assert!(is_root(), "only root may start the operator as another user below another root: `make test-image`");
         let root = self.path("").to_string_lossy().into_owned();
-        let read_only = r#"mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@""#;
-        let mut words: Vec<String> = ["--mount", "sh", "-c", read_only, &root, "env", "-i", SEARCH_PATH]
-            .map(str::to_owned)
-            .into();
+        let mounts = include_str!("inside.sh");
+        let mut words: Vec<String> =
+            ["--mount", "sh", "-c", mounts, "inside", &root, "env", "-i", SEARCH_PATH].map(str::to_owned).into();
         words.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
         words.extend([chroot(), format!("--userspec={USER}"), root, PROGRAM.to_owned()]);
         words.extend(arguments.iter().copied().map(str::to_owned));

@@ -45,7 +45,7 @@ pub struct CheckArgs {
 
 /// Group, resource and verbs in the namespaces of users, as in `deploy/rbac`; a test compares them.
 const WATCHED: &[(&str, &str, &[&str])] = &[
-    (GROUP, "jumpcloudconnections", &["list", "watch"]),
+    (GROUP, "jumpcloudconnections", &["get", "list", "watch"]),
     (GROUP, "jumpclouduserbatches", &["get", "list", "watch"]),
     (GROUP, "scheduleduserstates", &["get", "list", "watch", "patch"]),
     (GROUP, "jumpcloudconnections/status", &["patch"]),

@@ -407,7 +407,7 @@ fn rights() -> Vec<Case> {
             "rbac.secretNames",
             json!(["a"]),
             json!({}),
-            At("ClusterRole", RELEASE, "/rules/4/resourceNames", json!(["a"])),
+            At("ClusterRole", RELEASE, "/rules/3/resourceNames", json!(["a"])),
         ),
         (
             "rbac.aggregatedRoles.view",

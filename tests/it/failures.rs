@@ -5,6 +5,7 @@ mod accounts;
 mod credentials;
 mod edits;
 mod organisation;
+mod rotated;
 mod rows;
 mod switches;
 

@@ -76,7 +76,7 @@ pub async fn allowed_in(namespace: &str, home: &str, client: Client) -> BTreeMap
 /// here, to the chart, to the command `check` and to docs/security.md.
 pub fn wanted() -> BTreeMap<String, Vec<String>> {
     let wanted = [
-        (format!("{GROUP}/jumpcloudconnections"), &["list", "watch"][..]),
+        (format!("{GROUP}/jumpcloudconnections"), &["get", "list", "watch"][..]),
         (format!("{GROUP}/jumpcloudconnections/status"), &["patch"]),
         (format!("{GROUP}/jumpclouduserbatches"), &["get", "list", "watch"]),
         (format!("{GROUP}/jumpclouduserbatches/status"), &["patch"]),

@@ -4,11 +4,7 @@
 # Specs belong to people: the operator reads them and never writes them.
 - apiGroups: [jumpcloud-operator.dev]
   resources: [jumpcloudconnections, jumpclouduserbatches, scheduleduserstates]
-  verbs: [list, watch]
-# Before a pass an object is read as it is now; of connections the watch is enough.
-- apiGroups: [jumpcloud-operator.dev]
-  resources: [jumpclouduserbatches, scheduleduserstates]
-  verbs: [get]
+  verbs: [get, list, watch]
 # The finalizer of a schedule, while something in JumpCloud must be cancelled when it is deleted. Finalizers are
 # metadata, and Kubernetes cannot restrict a patch to them; the operator's patches hold nothing else.
 - apiGroups: [jumpcloud-operator.dev]

@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use self::cell::{Cell, Edit, Held, Kind};
 use super::matrix::told;
 use crate::harness::extent::part_of;
+use crate::harness::grants;
 use crate::harness::manifests::plain_users;
 use crate::harness::operator::{Operator, QUICK, but};
 use crate::harness::plane::{kubectl, plane};
@@ -99,6 +100,7 @@ async fn ended(held: Held) {
     // The operator's own account is to outlive the namespace.
     let home = World::new(&format!("{name}-home"), settings).await;
     let calendar = Calendar::of(home.beside(&name));
+    grants::beyond(&home.namespace);
     let proxy = home.proxy(vec![]);
     let watched = [("--watch-namespace", name.as_str())];
     let _operator = home.operator_behind(&proxy, &[&flags()[..], &watched].concat());

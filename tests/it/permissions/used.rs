@@ -1,14 +1,17 @@
 //! Every permission of the operator is one that it uses.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use jumpcloud_sim::Settings;
 use serde_json::{Value, json};
 
 use super::wanted_at_home;
+use crate::harness::grants::ACCOUNT;
 use crate::harness::invariants::permitted;
 use crate::harness::manifests::plain_users;
 use crate::harness::operator::QUICK;
+use crate::harness::plane::{plane, run};
 use crate::harness::schedules::Calendar;
 use crate::harness::wait::eventually;
 use crate::harness::weather::clean_only;
@@ -47,6 +50,14 @@ async fn every_permission_is_used() {
     calendar.comes_to("leave", "Scheduled").await;
     calendar.delete("leave");
     calendar.gone("leave").await;
+
+    // What the Pod of `helm test` asks, under the same account.
+    let kubeconfig = plane().service_account_kubeconfig(&calendar.namespace, ACCOUNT).expect("a token");
+    let connection = format!("{}/default", calendar.namespace);
+    let url = calendar.sim.url();
+    run(Command::new(env!("CARGO_BIN_EXE_jumpcloud-operator"))
+        .args(["api", "schedules", "--connection", &connection, "--allowed-api-url", url])
+        .env("KUBECONFIG", kubeconfig));
 
     let namespaces = [calendar.namespace.clone()];
     eventually("that every permission is used", PATIENCE, async || {

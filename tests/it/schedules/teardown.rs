@@ -8,6 +8,7 @@ use jumpcloud_sim::{DEFAULT_KEY, Settings};
 use serde_json::{Value, json};
 
 use super::standing::message;
+use crate::harness::grants;
 use crate::harness::operator::{Operator, QUICK, but};
 use crate::harness::plane::{apply, kubectl};
 use crate::harness::schedules::{Calendar, ahead, all_at, by_username, dates_of, events_of, rows, schedule};
@@ -39,6 +40,7 @@ async fn pending(calendar: &Calendar, count: usize) {
 async fn world(name: &str, count: usize) -> (Calendar, Calendar, Operator) {
     let home = Calendar::new(&format!("{name}-home"), Settings::default()).await;
     let there = Calendar::of(home.beside(&format!("{name}-there")));
+    grants::beyond(&home.namespace);
     let operator = home.operator_with(&[&there], QUICK);
     there.connection_reason("default", "Succeeded").await;
     pending(&there, count).await;

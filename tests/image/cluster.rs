@@ -23,9 +23,7 @@ impl Cluster {
     /// Starts one and installs the chart with `values`. No Pod runs there: there is no kubelet.
     pub(crate) fn with_chart(values: &Value) -> Self {
         let cluster = Self { plane: ControlPlane::start(Options::default()).unwrap() };
-        cluster.apply(
-            &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PEOPLE}}),
-        );
+        cluster.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PEOPLE}}));
         let file = cluster.plane.scratch().path().join("values.json");
         std::fs::write(&file, values.to_string()).unwrap();
         let mut helm = Helm::locate_or_build().unwrap().command_as(cluster.plane.admin_kubeconfig());

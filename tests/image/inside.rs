@@ -21,6 +21,11 @@ async fn stage(name: &str) -> (Sim, Tls, Root) {
     (sim, tls, root)
 }
 
+/// The origin of a server under a name.
+fn origin(tls: &Tls, name: &str) -> String {
+    format!("https://{name}:{}", tls.port)
+}
+
 /// A listing of schedules: one request, with the key, to the simulator.
 fn listing(root: &Root, url: &str, flags: &[&str]) -> Ended {
     let mut arguments = vec!["api", "--api-url", url, "schedules"];
@@ -62,7 +67,7 @@ async fn time_zones_are_known_without_a_database_in_the_image() {
 #[ignore = "needs the image: make test-image"]
 async fn tls_takes_the_roots_of_the_image_and_those_of_ca_file() {
     let (sim, tls, root) = stage("simulator.test").await;
-    let url = tls.url("simulator.test");
+    let url = origin(&tls, "simulator.test");
     // The authority of this test is none of Mozilla's.
     let ended = listing(&root, &url, &[]);
     assert!(!ended.success && ended.text.to_lowercase().contains("certificate"), "{}", ended.text);
@@ -92,7 +97,7 @@ async fn a_proxy_is_given_the_name_and_sees_the_tunnel_alone() {
     root.write("ca/ca.crt", &tls.authority);
     let through = proxy.url();
     let flags = ["--ca-file", "/ca/ca.crt", "--https-proxy", &through];
-    let ended = listing(&root, &tls.url("known-to-the-proxy.test"), &flags);
+    let ended = listing(&root, &origin(&tls, "known-to-the-proxy.test"), &flags);
     assert!(ended.success, "{}", ended.text);
     assert!(!sim.ledger().is_empty());
     let asked = proxy.asked();
@@ -112,7 +117,7 @@ async fn names_are_looked_up_as_a_pod_does() {
         &format!("search people.svc.cluster.local\nnameserver {}\noptions ndots:5\n", names.address),
     );
     root.write("ca/ca.crt", &tls.authority);
-    let ended = listing(&root, &tls.url("from-a-name-server.test"), &["--ca-file", "/ca/ca.crt"]);
+    let ended = listing(&root, &origin(&tls, "from-a-name-server.test"), &["--ca-file", "/ca/ca.crt"]);
     assert!(ended.success, "{}; asked for {:?}", ended.text, names.asked());
     assert!(!sim.ledger().is_empty());
     assert!(names.asked().contains(&"from-a-name-server.test".to_owned()), "{:?}", names.asked());

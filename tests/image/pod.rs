@@ -30,7 +30,8 @@ impl Pod {
         let pod = &deployment["spec"]["template"]["spec"];
         let container = &pod["containers"][0];
         for mount in items(&container["volumeMounts"]) {
-            let volume = items(&pod["volumes"]).iter().find(|volume| volume["name"] == mount["name"]).unwrap();
+            let volume =
+                items(&pod["volumes"]).iter().find(|volume| volume["name"] == mount["name"]).unwrap();
             let map = cluster.read(RELEASE, &["configmap", volume["configMap"]["name"].as_str().unwrap()]);
             for item in items(&volume["configMap"]["items"]) {
                 let content = map["data"][item["key"].as_str().unwrap()].as_str().unwrap();

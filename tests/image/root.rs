@@ -84,11 +84,16 @@ impl Root {
     /// What unshare is told: a mount namespace, and in it the mounts of a container. Every command becomes the next one, so
     /// that the first one's process is the program's.
     fn inside(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Vec<String> {
-        assert!(is_root(), "only root may start the operator as another user below another root: `make test-image`");
+        assert!(
+            is_root(),
+            "only root may start the operator as another user below another root: `make test-image`"
+        );
         let root = self.path("").to_string_lossy().into_owned();
         let mounts = include_str!("inside.sh");
         let mut words: Vec<String> =
-            ["--mount", "sh", "-c", mounts, "inside", &root, "env", "-i", SEARCH_PATH].map(str::to_owned).into();
+            ["--mount", "sh", "-c", mounts, "inside", &root, "env", "-i", SEARCH_PATH]
+                .map(str::to_owned)
+                .into();
         words.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
         words.extend([chroot(), format!("--userspec={USER}"), root, PROGRAM.to_owned()]);
         words.extend(arguments.iter().copied().map(str::to_owned));
@@ -99,7 +104,11 @@ impl Root {
 /// By its path, because `env` looks for it where the image says.
 fn chroot() -> String {
     let places = ["/usr/sbin/chroot", "/usr/bin/chroot", "/sbin/chroot"];
-    places.into_iter().find(|path| Path::new(path).exists()).expect("chroot is needed: install coreutils").to_owned()
+    places
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+        .expect("chroot is needed: install coreutils")
+        .to_owned()
 }
 
 fn is_root() -> bool {

@@ -15,15 +15,20 @@ use crate::proxy::Proxy;
 use crate::server::Tls;
 
 /// The host of the simulator. Nobody but the proxy knows it.
-const HOST: &str = "jumpcloud.test";
+pub(crate) const HOST: &str = "jumpcloud.test";
 
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// The origin of the server under its name.
+fn origin(tls: &Tls) -> String {
+    format!("https://{HOST}:{}", tls.port)
+}
 
 /// The chart's values for an operator that reaches the simulator by the proxy alone.
 pub(crate) fn values(tls: &Tls, proxy: &Proxy) -> Value {
     json!({
         "watchNamespaces": [PEOPLE],
-        "allowedAPIURLs": [tls.url(HOST)],
+        "allowedAPIURLs": [origin(tls)],
         "caBundle": {"inline": tls.authority},
         "proxy": {"url": proxy.url()},
         "adminPort": free_port().unwrap(),
@@ -37,11 +42,15 @@ pub(crate) fn connect(cluster: &Cluster, tls: &Tls) {
         "apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": PEOPLE, "name": "jumpcloud"},
         "stringData": {"api-key": DEFAULT_KEY},
     }));
-    cluster.apply(&object("JumpCloudConnection", "default", &json!({
-        "apiURL": tls.url(HOST),
-        "auth": {"apiKey": {"secretKeyRef": {"name": "jumpcloud", "key": "api-key"}}},
-        "limits": {"requestsPerSecond": 100, "burst": 1000},
-    })));
+    cluster.apply(&object(
+        "JumpCloudConnection",
+        "default",
+        &json!({
+            "apiURL": origin(tls),
+            "auth": {"apiKey": {"secretKeyRef": {"name": "jumpcloud", "key": "api-key"}}},
+            "limits": {"requestsPerSecond": 100, "burst": 1000},
+        }),
+    ));
 }
 
 /// An object of the operator's.

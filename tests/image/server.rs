@@ -48,9 +48,4 @@ impl Tls {
         });
         Self { port, authority }
     }
-
-    /// Its origin under a name.
-    pub(crate) fn url(&self, name: &str) -> String {
-        format!("https://{name}:{}", self.port)
-    }
 }

@@ -38,15 +38,22 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 TRIPLE ?= $(shell rustc -vV | sed -n 's/^host: \([^-]*\)-.*/\1/p')-unknown-linux-gnu
 CROSS ?=
 STATIC = $(or $(CARGO_TARGET_DIR),target)/$(TRIPLE)/release/jumpcloud-operator
-# Linked statically with glibc, since the image has no libraries, and without the paths of this machine.
-STATIC_FLAGS = -C target-feature=+crt-static --remap-path-prefix=$(CURDIR)=/src \
-	--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
+# Linked statically with glibc, since the image has no libraries, and without the paths of this machine; the C parts of a
+# dependency have them, too.
+CARGO_PLACE = $(or $(CARGO_HOME),$(HOME)/.cargo)
+STATIC_FLAGS = -C target-feature=+crt-static --remap-path-prefix=$(CURDIR)=/src --remap-path-prefix=$(CARGO_PLACE)=/cargo
+STATIC_CFLAGS = -ffile-prefix-map=$(abspath $(or $(CARGO_TARGET_DIR),target))=/target -ffile-prefix-map=$(CARGO_PLACE)=/cargo
 PLATFORM_x86_64 := linux/amd64
 PLATFORM_aarch64 := linux/arm64
 PLATFORM = $(PLATFORM_$(firstword $(subst -, ,$(TRIPLE))))
 # Programs by platform, PLATFORM=PATH, when they were built elsewhere.
 BINARIES ?=
 IMAGE ?= $(or $(CARGO_TARGET_DIR),target)/image/jumpcloud-operator-$(VERSION).tar
+# The image of `test-image-quick`.
+QUICK_IMAGE := $(or $(CARGO_TARGET_DIR),target)/image/quick
+# The tests of the image start a program as another user, below another root. Only they run as root, not the compiler.
+SUDO = --config 'target."cfg(unix)".runner = ["sudo", "--preserve-env", "env", "PATH=$(PATH)"]'
+AS_ROOT = $(if $(filter-out 0,$(shell id -u)),$(SUDO))
 
 # 200,000 histories are worth an optimised build of the operator's own code, 20,000 are not.
 QUICK := --config profile.dev.package.jumpcloud-operator.opt-level=1
@@ -114,7 +121,8 @@ doc: ## Check the API documentation
 static: $(CARGO_AUDITABLE) ## Build the operator as the image has it, with the list of its dependencies inside
 	$(if $(PLATFORM),,$(error no image is made for $(TRIPLE); set TRIPLE to that of x86_64 or aarch64, and CROSS))
 	$(if $(CROSS),CC_$(subst -,_,$(TRIPLE))=$(CROSS)gcc AR_$(subst -,_,$(TRIPLE))=$(CROSS)ar \
-	CARGO_TARGET_$(shell tr a-z- A-Z_ <<<$(TRIPLE))_LINKER=$(CROSS)gcc) RUSTFLAGS="$(STATIC_FLAGS)" \
+	CARGO_TARGET_$(shell tr a-z- A-Z_ <<<$(TRIPLE))_LINKER=$(CROSS)gcc) \
+	CFLAGS_$(subst -,_,$(TRIPLE))="$(STATIC_CFLAGS)" RUSTFLAGS="$(STATIC_FLAGS)" \
 	$(CARGO_AUDITABLE) auditable build --locked --release --target $(TRIPLE) --bin jumpcloud-operator
 
 .PHONY: image
@@ -136,9 +144,23 @@ check-version: ## Check that TAG, the program and the charts have one version
 		done; \
 	done
 
+# One after another: what one of them measures must not wait for another.
 .PHONY: test-image
-test-image: image ## Run the operator from the image's own root file system
-	JUMPCLOUD_OPERATOR_IMAGE=$(abspath $(IMAGE)) $(CARGO) test --locked --test image -- --ignored
+test-image: image controlplane ## Run the operator from the image's own root file system (as root: asks sudo)
+	JUMPCLOUD_OPERATOR_IMAGE=$(abspath $(IMAGE)) $(CARGO) $(AS_ROOT) test --locked --test image -- \
+		--ignored --nocapture --test-threads 1
+
+# For every commit: the same tests, but those of memory, with a program that is not optimised. Its libraries are those of
+# `build`; only the program itself is compiled again, as a static one. `make image` is for what is released.
+.PHONY: test-image-quick
+test-image-quick: build controlplane ## The same with an unoptimised program, in about a minute
+	mkdir -p $(dir $(QUICK_IMAGE))
+	$(CARGO) rustc --locked --bin jumpcloud-operator -- -C target-feature=+crt-static -C strip=symbols
+	cp $(BUILT)/jumpcloud-operator $(QUICK_IMAGE)
+	$(BUILT)/devenv tool image build --output $(QUICK_IMAGE).tar --version $(VERSION) --revision $(REVISION) \
+		--created $(SOURCE_DATE_EPOCH) --binary $(PLATFORM)=$(QUICK_IMAGE)
+	JUMPCLOUD_OPERATOR_IMAGE=$(abspath $(QUICK_IMAGE)).tar $(CARGO) $(AS_ROOT) test --locked --test image -- \
+		--ignored --test-threads 2 --skip memory::
 
 .PHONY: generate
 generate: ## Write the files that are generated (crds/, docs/reference/, parts of charts/ and deploy/)

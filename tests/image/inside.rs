@@ -110,10 +110,7 @@ async fn a_proxy_is_given_the_name_and_sees_the_tunnel_alone() {
 async fn names_are_looked_up_as_a_pod_does() {
     let (sim, tls, root) = stage("from-a-name-server.test").await;
     root.write("etc/hosts", "127.0.0.1 localhost\n");
-    let Some(names) = Names::serve("from-a-name-server.test").await else {
-        println!("skipped: port 53 takes the rights of root, and there are none");
-        return;
-    };
+    let names = Names::serve("from-a-name-server.test").await;
     // As a kubelet writes it.
     root.write(
         "etc/resolv.conf",

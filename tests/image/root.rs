@@ -6,10 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use devenv::scratch::ScratchDir;
+use devenv::supervised::{Program, Supervised};
 use devenv::tools::provide;
 
 /// The user of the image.
 const USER: &str = "65532:65532";
+
+/// What the image has in its environment, and its entry point.
+const SEARCH_PATH: &str = "PATH=/usr/local/bin";
+const PROGRAM: &str = "/usr/local/bin/jumpcloud-operator";
 
 /// A root file system of its own.
 pub(crate) struct Root {
@@ -60,30 +65,50 @@ impl Root {
         fs::write(path, content).unwrap();
     }
 
-    /// Runs the program with nothing in its environment but what is given.
+    /// Runs the program to its end, with nothing in its environment but what the image says and what is given.
     pub(crate) fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
-        let mut command = if is_root() {
-            let mut command = Command::new("chroot");
-            command.args(["--userspec", USER]);
-            command
-        } else {
-            let mut command = Command::new("unshare");
-            command.args(["--map-root-user", "chroot"]);
-            command
-        };
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let output = command
-            .arg(self.path(""))
-            .arg("/usr/local/bin/jumpcloud-operator")
-            .args(arguments)
-            .env_clear()
-            .env("PATH", path)
-            .envs(environment.iter().copied())
-            .output()
-            .unwrap();
+        let output = Command::new("unshare").args(self.inside(arguments, environment)).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         Ended { success: output.status.success(), text: String::from_utf8_lossy(&text).into_owned() }
     }
+
+    /// Starts the program in the same way.
+    pub(crate) fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Supervised {
+        let log = self.scratch.path().join("log");
+        let program = Program::new("operator", "unshare", log)
+            .args(self.inside(arguments, environment))
+            .scratch(&self.scratch);
+        Supervised::spawn(program).unwrap()
+    }
+
+    /// What unshare is told: a mount namespace, and in it the mounts of a container. Every command becomes the next one, so
+    /// that the first one's process is the program's.
+    fn inside(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Vec<String> {
+        assert!(
+            is_root(),
+            "only root may start the operator as another user below another root: `make test-image`"
+        );
+        let root = self.path("").to_string_lossy().into_owned();
+        let mounts = include_str!("inside.sh");
+        let mut words: Vec<String> =
+            ["--mount", "sh", "-c", mounts, "inside", &root, "env", "-i", SEARCH_PATH]
+                .map(str::to_owned)
+                .into();
+        words.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
+        words.extend([chroot(), format!("--userspec={USER}"), root, PROGRAM.to_owned()]);
+        words.extend(arguments.iter().copied().map(str::to_owned));
+        words
+    }
+}
+
+/// By its path, because `env` looks for it where the image says.
+fn chroot() -> String {
+    let places = ["/usr/sbin/chroot", "/usr/bin/chroot", "/sbin/chroot"];
+    places
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+        .expect("chroot is needed: install coreutils")
+        .to_owned()
 }
 
 fn is_root() -> bool {

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -249,6 +250,28 @@ func rewrite(t *testing.T, from, to string, with func(string, []byte) []byte) {
 	}
 	if err := writer.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What cannot be compressed counts whole: with as much of it as the limit, an image is above the limit.
+func TestAnImageThatIsTooLargeIsRefused(t *testing.T) {
+	folder := t.TempDir()
+	binary := compiled(t, "amd64")
+	padding := make([]byte, limit)
+	rand.NewChaCha8([32]byte{}).Read(padding)
+	file, err := os.OpenFile(binary, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.Write(padding); err != nil {
+		t.Fatal(err)
+	}
+	output := filepath.Join(folder, "image.tar")
+	err = run([]string{"build", "--binary", "linux/amd64=" + binary, "--version", "1.2.3", "--revision", "abc",
+		"--created", "1800000000", "--output", output})
+	if err == nil || !strings.Contains(err.Error(), "25000000 is the limit") {
+		t.Errorf("an image of more than %d bytes: %v", limit, err)
 	}
 }
 

@@ -54,7 +54,7 @@ const CAPS: [(&str, LevelFilter); 6] = [
     ("h2", LevelFilter::WARN),
 ];
 
-/// Name of the spans in which [`WATCHER`] is not heard. They must be at `warn`, to be there whenever it would be.
+/// Name of the spans in which `WATCHER` is not heard. They must be at `warn`, to be there whenever it would be.
 pub const RETOLD: &str = "secret_watch";
 
 /// Warns of a watch that is refused each time that it tries again.

@@ -4,8 +4,8 @@
 //! - A container is the program that its image stands for, with its own arguments and variables as a kubelet expands them, nothing
 //!   of our environment, and a token of the Pod's own ServiceAccount that is bound to the Pod.
 //! - Status is told as it is: a Pod is ready once its readiness probe is answered; a container that ends is started again by the
-//!   Pod's policy; what cannot be given to a container ([`launch`]) is a reason why it waits, never left out.
-//! - `kubectl logs` works ([`logs`]), and Pods that are deleted end as their grace period has it. With
+//!   Pod's policy; what cannot be given to a container (`launch`) is a reason why it waits, never left out.
+//! - `kubectl logs` works (`logs`), and Pods that are deleted end as their grace period has it. With
 //!   [`crate::control_plane::Controllers::RunWorkloads`] so do `kubectl rollout status` and `helm install --wait`.
 //! - Dropping it ends the processes and waits until they are gone.
 //!

@@ -38,11 +38,9 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 TRIPLE ?= $(shell rustc -vV | sed -n 's/^host: \([^-]*\)-.*/\1/p')-unknown-linux-gnu
 CROSS ?=
 STATIC = $(or $(CARGO_TARGET_DIR),target)/$(TRIPLE)/release/jumpcloud-operator
-# Linked statically with glibc, since the image has no libraries, and without the paths of this machine; the C parts of a
-# dependency have them, too.
-CARGO_PLACE = $(or $(CARGO_HOME),$(HOME)/.cargo)
-STATIC_FLAGS = -C target-feature=+crt-static --remap-path-prefix=$(CURDIR)=/src --remap-path-prefix=$(CARGO_PLACE)=/cargo
-STATIC_CFLAGS = -ffile-prefix-map=$(abspath $(or $(CARGO_TARGET_DIR),target))=/target -ffile-prefix-map=$(CARGO_PLACE)=/cargo
+# Linked statically with glibc, since the image has no libraries, and without the paths of this machine.
+STATIC_FLAGS = -C target-feature=+crt-static --remap-path-prefix=$(CURDIR)=/src \
+	--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
 PLATFORM_x86_64 := linux/amd64
 PLATFORM_aarch64 := linux/arm64
 PLATFORM = $(PLATFORM_$(firstword $(subst -, ,$(TRIPLE))))
@@ -121,8 +119,7 @@ doc: ## Check the API documentation
 static: $(CARGO_AUDITABLE) ## Build the operator as the image has it, with the list of its dependencies inside
 	$(if $(PLATFORM),,$(error no image is made for $(TRIPLE); set TRIPLE to that of x86_64 or aarch64, and CROSS))
 	$(if $(CROSS),CC_$(subst -,_,$(TRIPLE))=$(CROSS)gcc AR_$(subst -,_,$(TRIPLE))=$(CROSS)ar \
-	CARGO_TARGET_$(shell tr a-z- A-Z_ <<<$(TRIPLE))_LINKER=$(CROSS)gcc) \
-	CFLAGS_$(subst -,_,$(TRIPLE))="$(STATIC_CFLAGS)" RUSTFLAGS="$(STATIC_FLAGS)" \
+	CARGO_TARGET_$(shell tr a-z- A-Z_ <<<$(TRIPLE))_LINKER=$(CROSS)gcc) RUSTFLAGS="$(STATIC_FLAGS)" \
 	$(CARGO_AUDITABLE) auditable build --locked --release --target $(TRIPLE) --bin jumpcloud-operator
 
 .PHONY: image

@@ -147,10 +147,10 @@ test-image: image controlplane ## Run the operator from the image's own root fil
 	JUMPCLOUD_OPERATOR_IMAGE=$(abspath $(IMAGE)) $(CARGO) $(AS_ROOT) test --locked --test image -- \
 		--ignored --nocapture --test-threads 1
 
-# For every commit: the same tests, but those of memory, with a program that is not optimised. Its libraries are those of
+# While one changes something: the same tests, but those of memory, with a program that is not optimised. Its libraries are those of
 # `build`; only the program itself is compiled again, as a static one. `make image` is for what is released.
 .PHONY: test-image-quick
-test-image-quick: build controlplane ## The same with an unoptimised program, in about a minute
+test-image-quick: build controlplane ## The same with an unoptimised program, much sooner
 	mkdir -p $(dir $(QUICK_IMAGE))
 	$(CARGO) rustc --locked --bin jumpcloud-operator -- -C target-feature=+crt-static -C strip=symbols
 	cp $(BUILT)/jumpcloud-operator $(QUICK_IMAGE)

@@ -78,7 +78,7 @@ fn schedule(namespace: &str, connection: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resolve_takes_a_permission_of_its_own() {
-    const NAMESPACE: &str = "abuse-resolve";
+    const NAMESPACE: &str = "abuse-resolve-policy";
     const POLICY: &str = "jumpcloud-resolve-needs-permission";
     let _world = World::bare(NAMESPACE, Settings::default()).await;
     install("resolve-needs-permission", NAMESPACE);

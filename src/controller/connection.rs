@@ -179,8 +179,10 @@ fn own(status: &JumpCloudConnectionStatus) -> JumpCloudConnectionStatus {
     JumpCloudConnectionStatus { scheduled_events: None, ..status.clone() }
 }
 
+/// Within the interval, the read itself included: a pass may begin a little late on a busy machine.
 fn again(context: &Context) -> Action {
-    Action::requeue(clock::jittered(context.secret_poll_interval).max(Duration::from_millis(100)))
+    let wait = clock::jittered(context.secret_poll_interval).mul_f64(0.95);
+    Action::requeue(wait.max(Duration::from_millis(100)))
 }
 
 /// What a connection waits for whose Secrets are those of its last check.

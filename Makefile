@@ -14,7 +14,7 @@ export JUMPCLOUD_OPERATOR_CACHE
 
 CARGO ?= cargo
 # Integration tests mostly wait: more of them than cores.
-export RUST_TEST_THREADS ?= 8
+export RUST_TEST_THREADS ?= 12
 # Where `build` puts executables. They are run from there: `cargo run --package` would build the dependencies
 # again, with the features that this one package asks for.
 BUILT := $(or $(CARGO_TARGET_DIR),target)/debug

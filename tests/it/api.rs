@@ -10,8 +10,9 @@ use jumpcloud_sim::settings::{JobIds, JobSettings, RowFailure, ScheduleSettings}
 use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, FaultRule, Pattern, Route, Settings, Sim};
 use serde_json::{Value, json};
 
+use crate::harness::declare::apply;
 use crate::harness::manifests::{connection, plain_users, secret};
-use crate::harness::plane::{apply, plane};
+use crate::harness::plane::plane;
 use crate::harness::weather::clean_only;
 use crate::harness::world::World;
 

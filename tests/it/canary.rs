@@ -8,9 +8,9 @@ use jumpcloud_sim::settings::{Key, RowFailure};
 use jumpcloud_sim::{Act, DEFAULT_ORGANISATION, FaultRule, Pattern, Reply, Route, Settings};
 use serde_json::{Value, json};
 
+use crate::harness::declare::apply;
 use crate::harness::manifests::{connection, secret};
 use crate::harness::operator::QUICK;
-use crate::harness::plane::apply;
 use crate::harness::wait::eventually;
 use crate::harness::world::{PATIENCE, World};
 

@@ -14,8 +14,9 @@ use jumpcloud_sim::Settings;
 use serde_json::{Value, json};
 
 use self::case::{Case, Kind, service_account};
+use crate::harness::declare::apply;
 use crate::harness::manifests::{batch, plain_users};
-use crate::harness::plane::{apply, kubectl};
+use crate::harness::plane::kubectl;
 use crate::harness::schedules;
 use crate::harness::world::World;
 

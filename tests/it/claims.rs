@@ -5,9 +5,9 @@ use jumpcloud_sim::ledger::What;
 use jumpcloud_sim::{Route, Settings, Sim};
 use serde_json::{Value, json};
 
+use crate::harness::declare::apply;
 use crate::harness::manifests::batch;
 use crate::harness::operator::QUICK;
-use crate::harness::plane::apply;
 use crate::harness::wait::eventually;
 use crate::harness::weather::without_faults;
 use crate::harness::world::{PATIENCE, World};

@@ -12,8 +12,8 @@ mod switches;
 use jumpcloud_operator::api::user_batch::JumpCloudUserBatchStatus;
 use jumpcloud_sim::{Route, Sim};
 
+use crate::harness::declare::apply;
 use crate::harness::manifests::secret;
-use crate::harness::plane::apply;
 use crate::harness::wait::eventually;
 use crate::harness::weather;
 use crate::harness::world::{PATIENCE, World};

@@ -6,9 +6,9 @@ use jumpcloud_sim::ledger::What;
 use jumpcloud_sim::{Route, Settings};
 use serde_json::json;
 
+use crate::harness::declare::apply;
 use crate::harness::manifests::{batch, connection, plain_users};
 use crate::harness::operator::DEFAULTS;
-use crate::harness::plane::apply;
 use crate::harness::wait::eventually;
 use crate::harness::weather::clean_only;
 use crate::harness::world::{PATIENCE, World};

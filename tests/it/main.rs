@@ -2,13 +2,18 @@
 //! simulator: everything that people do with kubectl.
 //!
 //! One control plane serves all tests of this binary; every test has a namespace, a simulator and an
-//! operator of its own.
+//! operator of its own. They begin in the order of their names: those that mostly wait, as `at_rest`, begin early, or all would
+//! wait for them in the end.
 #![expect(clippy::disallowed_methods, reason = "a real cluster keeps real time")]
 
 #[cfg(test)]
 mod abuse;
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod api;
+#[cfg(test)]
+mod at_rest;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
@@ -48,12 +53,6 @@ mod packaging;
 #[cfg(test)]
 mod permissions;
 #[cfg(test)]
-mod poison;
-#[cfg(test)]
-mod replies;
-#[cfg(test)]
-mod rest;
-#[cfg(test)]
 mod restraint;
 #[cfg(test)]
 mod rotation;
@@ -63,10 +62,6 @@ mod schedule;
 mod schedules;
 #[cfg(test)]
 mod series;
-#[cfg(test)]
-mod strange;
-#[cfg(test)]
-mod unknown;
 #[cfg(test)]
 mod update;
 #[cfg(test)]

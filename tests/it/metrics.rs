@@ -6,9 +6,9 @@ use jumpcloud_operator::runtime::metrics::{PREFIX, described};
 use jumpcloud_sim::{DEFAULT_KEY, Settings};
 use serde_json::json;
 
+use crate::harness::declare::apply;
 use crate::harness::manifests::{connection, plain_users, secret};
 use crate::harness::operator::{Operator, QUICK};
-use crate::harness::plane::apply;
 use crate::harness::wait::eventually;
 use crate::harness::weather::clean_only;
 use crate::harness::world::{PATIENCE, World};

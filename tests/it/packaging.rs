@@ -11,7 +11,8 @@ use std::sync::OnceLock;
 use devenv::packaging::Helm;
 use serde_json::{Value, json};
 
-use crate::harness::plane::{apply, client_of, kubectl, plane, run};
+use crate::harness::declare::apply;
+use crate::harness::plane::{client_of, kubectl, plane, run};
 use crate::harness::wait::eventually;
 use crate::harness::world::PATIENCE;
 use crate::permissions::{allowed_in, wanted};

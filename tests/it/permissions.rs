@@ -13,8 +13,9 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 use serde_json::json;
 
+use crate::harness::declare::apply;
 use crate::harness::grants::{self, ACCOUNT, Scope, grant_as};
-use crate::harness::plane::{apply, client_of, kubectl, plane};
+use crate::harness::plane::{client_of, kubectl, plane};
 use crate::harness::wait::eventually;
 use crate::harness::world::PATIENCE;
 

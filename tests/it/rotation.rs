@@ -9,11 +9,12 @@ use devenv::audit::{Entry, Mark};
 use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, Route, Settings};
 use serde_json::json;
 
+use crate::harness::declare::apply;
 use crate::harness::grants::ACCOUNT;
 use crate::harness::invariants::Rule;
 use crate::harness::manifests::{connection, secret};
 use crate::harness::operator::{QUICK, but};
-use crate::harness::plane::{apply, plane};
+use crate::harness::plane::plane;
 use crate::harness::wait::eventually;
 use crate::harness::weather::without_faults;
 use crate::harness::world::{PATIENCE, World};

@@ -9,9 +9,10 @@ use jumpcloud_sim::{DEFAULT_ORGANISATION, Route, Settings};
 use kube::api::Api;
 use serde_json::{Value, json};
 
+use crate::harness::declare::apply;
 use crate::harness::manifests::plain_users;
 use crate::harness::operator::QUICK;
-use crate::harness::plane::{apply, plane};
+use crate::harness::plane::plane;
 use crate::harness::wait::eventually;
 use crate::harness::weather::without_faults;
 use crate::harness::world::{PATIENCE, World};

@@ -3,8 +3,9 @@
 use jumpcloud_sim::Settings;
 use serde_json::{Value, json};
 
+use crate::harness::declare::apply;
 use crate::harness::manifests::{batch, plain_users};
-use crate::harness::plane::{apply, kubectl};
+use crate::harness::plane::kubectl;
 use crate::harness::wait::eventually;
 use crate::harness::world::{PATIENCE, World};
 

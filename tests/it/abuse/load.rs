@@ -8,10 +8,10 @@ use jumpcloud_sim::{Route, Settings};
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
+use crate::harness::declare::apply;
 use crate::harness::extent::is_full;
 use crate::harness::manifests::{batch, connection, plain_users, users};
 use crate::harness::operator::{QUICK, but};
-use crate::harness::plane::apply;
 use crate::harness::schedules::{Calendar, Calls, ahead, dates_of, rows, seq};
 use crate::harness::wait::eventually;
 use crate::harness::world::{PATIENCE, World};

@@ -3,9 +3,10 @@
 use jumpcloud_sim::{DEFAULT_ORGANISATION, FaultRule, Route, Settings};
 use serde_json::json;
 
+use crate::harness::declare::apply;
 use crate::harness::manifests::{batch, connection, plain_users, secret};
 use crate::harness::operator::QUICK;
-use crate::harness::plane::{apply, kubectl};
+use crate::harness::plane::kubectl;
 use crate::harness::schedules::{ahead, by_username, schedule};
 use crate::harness::world::World;
 

@@ -4,9 +4,9 @@ use jumpcloud_sim::settings::{Key, OrganisationSettings};
 use jumpcloud_sim::{DEFAULT_KEY, Route, Settings};
 use serde_json::json;
 
+use crate::harness::declare::apply;
 use crate::harness::manifests::secret;
 use crate::harness::operator::QUICK;
-use crate::harness::plane::apply;
 use crate::harness::schedules::{Calendar, ahead, all_at, by_username, dates_of};
 use crate::harness::wait::eventually;
 use crate::harness::world::PATIENCE;

@@ -4,9 +4,10 @@ use jumpcloud_sim::{Act, DEFAULT_KEY, FaultRule, Reply, Route, Settings};
 use serde_json::json;
 
 use super::listener::Listener;
+use crate::harness::declare::apply;
 use crate::harness::manifests::{connection, plain_users, secret};
 use crate::harness::operator::QUICK;
-use crate::harness::plane::{apply, kubectl, plane};
+use crate::harness::plane::{kubectl, plane};
 use crate::harness::wait::eventually;
 use crate::harness::world::{PATIENCE, World};
 

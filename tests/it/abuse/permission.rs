@@ -7,8 +7,9 @@ use jumpcloud_sim::Settings;
 use serde_json::{Value, json};
 
 use crate::abuse::admission::install;
+use crate::harness::declare::apply;
 use crate::harness::manifests::{batch, plain_users};
-use crate::harness::plane::{Printed, apply, kubectl};
+use crate::harness::plane::{Printed, kubectl};
 use crate::harness::wait::eventually;
 use crate::harness::world::{PATIENCE, World};
 

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use jumpcloud_sim::{DEFAULT_KEY, FaultRule, Pattern, Route, Settings};
 use serde_json::json;
 
+use crate::harness::declare::apply;
 use crate::harness::manifests::{batch, plain_users, secret};
 use crate::harness::operator::QUICK;
-use crate::harness::plane::apply;
 use crate::harness::wait::eventually;
 use crate::harness::world::{PATIENCE, World};
 

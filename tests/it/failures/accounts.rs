@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::credentials::{long_quarantine, slow, strict};
 use super::{jobs, message, says, sent, succeeds_without_an_attempt};
+use crate::harness::declare::apply;
 use crate::harness::manifests::connection;
 use crate::harness::operator::QUICK;
-use crate::harness::plane::apply;
 use crate::harness::truth::{assert_single_create, assert_true};
 use crate::harness::wait::eventually;
 use crate::harness::weather::without_faults;

@@ -7,9 +7,9 @@ use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, FaultRule, Route, Setting
 use serde_json::json;
 
 use super::{jobs, message, put_key, says, succeeds_without_an_attempt};
+use crate::harness::declare::apply;
 use crate::harness::manifests::{connection, plain_users};
 use crate::harness::operator::QUICK;
-use crate::harness::plane::apply;
 use crate::harness::truth::{assert_single_create, assert_true};
 use crate::harness::wait::eventually;
 use crate::harness::world::{PATIENCE, World};

@@ -4,9 +4,9 @@ use jumpcloud_sim::Settings;
 use serde_json::{Value, json};
 
 use super::{jobs, message, says, sent};
+use crate::harness::declare::apply;
 use crate::harness::manifests::{connection, plain_users};
 use crate::harness::operator::QUICK;
-use crate::harness::plane::apply;
 use crate::harness::truth::{assert_single_create, assert_true};
 use crate::harness::wait::eventually;
 use crate::harness::weather::clean_only;

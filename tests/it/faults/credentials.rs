@@ -8,10 +8,10 @@ use jumpcloud_sim::settings::{Key, OrganisationSettings};
 use jumpcloud_sim::{DEFAULT_KEY, DEFAULT_ORGANISATION, Route, Settings};
 use serde_json::json;
 
+use crate::harness::declare::apply;
 use crate::harness::extent::part_of;
 use crate::harness::manifests::{connection, plain_users, secret};
 use crate::harness::operator::{QUICK, but};
-use crate::harness::plane::apply;
 use crate::harness::schedules::{Calendar, ahead, all_at, assert_scheduled_true, dates_of, rows};
 use crate::harness::truth::{assert_single_create, assert_true};
 use crate::harness::wait::eventually;

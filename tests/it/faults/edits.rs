@@ -56,7 +56,7 @@ async fn objects_that_change_while_a_request_is_held() {
     }
     let world = World::bare("edits", Settings::default()).await;
     made.iter().for_each(|cell| world.leads_to(&cell.sim));
-    crate::harness::plane::apply(
+    crate::harness::declare::apply(
         &crate::harness::manifests::secret(&world.namespace, jumpcloud_sim::DEFAULT_KEY).to_string(),
     );
     let account = plane().service_account_kubeconfig("edits", "jumpcloud-operator").expect("a token");

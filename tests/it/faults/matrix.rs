@@ -27,8 +27,9 @@ use self::endpoint::{ENDPOINTS, Endpoint};
 use self::fault::{FAULTS, Fault};
 use self::outcome::Outcome;
 use self::stage::{Stage, flags};
+use crate::harness::declare::apply;
 use crate::harness::extent::is_full;
-use crate::harness::plane::{apply, plane};
+use crate::harness::plane::plane;
 
 /// A row of the table: the fault, and how often it fires.
 type Row = (Fault, u32);

@@ -21,9 +21,9 @@ use std::time::Duration;
 use jumpcloud_sim::{DEFAULT_KEY, Settings};
 use serde_json::json;
 
+use crate::harness::declare::apply;
 use crate::harness::extent::is_full;
 use crate::harness::manifests;
-use crate::harness::plane::apply;
 use crate::harness::schedules::{Calendar, seq};
 use crate::harness::weather::{Weather, base_seed, replay, tell};
 use crate::harness::world::World;

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::plane::{apply, kubectl};
+use super::declare::apply;
+use super::plane::kubectl;
 
 /// The environment variable that says with which permissions all tests run: `cluster-wide` or `one-namespace`.
 pub const VARIABLE: &str = "JUMPCLOUD_OPERATOR_TEST_PERMISSIONS";

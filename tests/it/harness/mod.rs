@@ -1,5 +1,6 @@
 //! What every test needs: a place, an operator, something to apply, a way to wait.
 
+pub mod declare;
 pub mod extent;
 pub mod grants;
 pub mod invariants;

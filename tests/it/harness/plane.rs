@@ -70,9 +70,3 @@ pub fn kubectl(arguments: &[&str], input: &str) -> Printed {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     Printed { success: output.status.success(), text }
 }
-
-/// Applies a manifest that must be accepted.
-pub fn apply(manifest: &str) {
-    let printed = kubectl(&["apply", "--server-side", "--force-conflicts", "-f", "-"], manifest);
-    assert!(printed.success, "{}", printed.text);
-}

@@ -15,7 +15,7 @@ use jumpcloud_sim::{DEFAULT_ORGANISATION, Route, Settings, Sim};
 use kube::api::Api;
 use serde_json::{Value, json};
 
-use super::plane::apply;
+use super::declare::apply;
 use super::wait::eventually;
 use super::weather;
 use super::world::{PATIENCE, World};

@@ -11,11 +11,12 @@ use jumpcloud_sim::{DEFAULT_KEY, Settings, Sim};
 use kube::api::Api;
 use serde_json::Value;
 
+use super::declare::apply;
 use super::grants::{self, ACCOUNT};
 use super::invariants::{History, Rule, Site};
 use super::manifests;
 use super::operator::Operator;
-use super::plane::{apply, client_of, kubectl, plane};
+use super::plane::{client_of, kubectl, plane};
 use super::wait::eventually;
 use super::weather;
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use jumpcloud_sim::Settings;
 use serde_json::{Value, json};
 
-use super::standing::{line, look, message, result, told, until};
+use super::standing::{is_one_of, line, look, message, result, told, until};
 use crate::harness::operator::QUICK;
 use crate::harness::schedules::{Calendar, Calls, ahead, all_at, by_username, dates_of, seq};
 use crate::harness::wait::eventually;
@@ -109,7 +109,7 @@ async fn a_second_ahead() {
     calendar.apply_schedule("now", &spec("bob", date, &json!({"missedPolicy": "ApplyNow"})));
     let ended = eventually("the end of it", PATIENCE, async || {
         let status = calendar.schedule_status("fail").await;
-        let ended = ["Executed", "Missed", "Failed"].contains(&result(&status, "ada").0);
+        let ended = is_one_of(&status, "ada", &["Executed", "Missed", "Failed"]);
         if ended { Ok(status) } else { Err(status) }
     })
     .await;
@@ -122,7 +122,7 @@ async fn a_second_ahead() {
     }
     let ended = eventually("the end of the other", PATIENCE, async || {
         let status = calendar.schedule_status("now").await;
-        let ended = ["Executed", "Failed"].contains(&result(&status, "bob").0);
+        let ended = is_one_of(&status, "bob", &["Executed", "Failed"]);
         if ended { Ok(status) } else { Err(status) }
     })
     .await;

@@ -29,7 +29,7 @@ async fn it_comes_before_the_request_and_goes_after_the_date() {
     });
     let mut object = crate::harness::schedules::schedule("sus-final", "sales", &spec);
     object["metadata"]["finalizers"] = json!([THEIRS]);
-    crate::harness::plane::apply(&object.to_string());
+    crate::harness::declare::apply(&object.to_string());
     calendar.comes_to("sales", "Scheduled").await;
     assert_eq!(finalizers(&calendar, "sales").await, [THEIRS, OURS]);
     let post = calendar.sim.requests(Route::ScheduleCreate).remove(0);

@@ -8,9 +8,9 @@ use jumpcloud_sim::{Act, DEFAULT_ORGANISATION, FaultRule, Pattern, Reply, Route,
 use serde_json::{Value, json};
 
 use super::standing::{line, result};
+use crate::harness::declare::apply;
 use crate::harness::manifests::{connection, secret};
 use crate::harness::operator::{Operator, QUICK};
-use crate::harness::plane::apply;
 use crate::harness::schedules::{Calendar, ahead, by_username};
 use crate::harness::wait::eventually;
 use crate::harness::weather;

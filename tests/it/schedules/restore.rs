@@ -6,8 +6,9 @@ use jumpcloud_sim::{Route, Settings, What};
 use serde_json::{Value, json};
 
 use super::standing::{result, told};
+use crate::harness::declare::apply;
 use crate::harness::operator::QUICK;
-use crate::harness::plane::{apply, plane};
+use crate::harness::plane::plane;
 use crate::harness::schedules::{Calendar, Calls, ahead, by_username, schedule};
 use crate::harness::truth::calls;
 use crate::harness::wait::eventually;

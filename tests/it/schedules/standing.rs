@@ -18,6 +18,12 @@ pub fn result<'s>(status: &'s ScheduledUserStateStatus, username: &str) -> (&'s 
     (&line.result, line.reason.as_deref())
 }
 
+/// Whether the user has a line by now, with one of these results.
+pub fn is_one_of(status: &ScheduledUserStateStatus, username: &str, results: &[&str]) -> bool {
+    let line = status.users.iter().find(|user| user.username.as_deref() == Some(username));
+    line.is_some_and(|line| results.contains(&line.result.as_str()))
+}
+
 /// Reason and message of a condition that is True.
 pub fn told<'s>(status: &'s ScheduledUserStateStatus, condition: &str) -> Option<(&'s str, &'s str)> {
     let found = status.conditions.iter().find(|c| c.type_ == condition && c.status == "True")?;
@@ -38,11 +44,7 @@ pub async fn until(
 ) -> ScheduledUserStateStatus {
     eventually(&format!("{username} of {name} to be {result}"), PATIENCE, async || {
         let status = calendar.schedule_status(name).await;
-        let found = status
-            .users
-            .iter()
-            .any(|user| user.username.as_deref() == Some(username) && user.result == result);
-        if found { Ok(status) } else { Err(status) }
+        if is_one_of(&status, username, &[result]) { Ok(status) } else { Err(status) }
     })
     .await
 }

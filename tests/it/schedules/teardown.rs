@@ -8,9 +8,10 @@ use jumpcloud_sim::{DEFAULT_KEY, Settings};
 use serde_json::{Value, json};
 
 use super::standing::message;
+use crate::harness::declare::apply;
 use crate::harness::grants;
 use crate::harness::operator::{Operator, QUICK, but};
-use crate::harness::plane::{apply, kubectl};
+use crate::harness::plane::kubectl;
 use crate::harness::schedules::{Calendar, ahead, all_at, by_username, dates_of, events_of, rows, schedule};
 use crate::harness::wait::eventually;
 use crate::harness::weather;

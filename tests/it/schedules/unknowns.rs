@@ -10,9 +10,9 @@ use jumpcloud_sim::{DEFAULT_ORGANISATION, Settings};
 use serde_json::{Value, json};
 
 use super::{results, suspending};
+use crate::harness::declare::apply;
 use crate::harness::manifests::connection;
 use crate::harness::operator::QUICK;
-use crate::harness::plane::apply;
 use crate::harness::schedules::{
     Calendar, ahead, all_at, assert_always_listed, assert_scheduled_true, assert_untouched, events_of, rows,
     seq, soon,

@@ -6,8 +6,8 @@ use kube::Api;
 use serde_json::{Value, json};
 
 use super::{both_name, nothing_was_sent, validate};
+use crate::harness::declare::apply;
 use crate::harness::operator::QUICK;
-use crate::harness::plane::apply;
 use crate::harness::schedules::schedule;
 use crate::harness::wait::eventually;
 use crate::harness::world::{PATIENCE, World};

@@ -17,10 +17,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::cell::reason;
 
+use crate::harness::declare::apply;
 use crate::harness::invariants::Rule;
 use crate::harness::manifests;
 use crate::harness::operator::{Operator, QUICK, but};
-use crate::harness::plane::apply;
 use crate::harness::wait::eventually;
 use crate::harness::world::{PATIENCE, World};
 

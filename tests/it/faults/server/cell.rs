@@ -101,7 +101,7 @@ impl Cell {
         let labels = json!({"cell": self.name});
         let mut secret = manifests::secret(&world.namespace, DEFAULT_KEY);
         secret["metadata"]["name"] = json!(self.name);
-        crate::harness::plane::apply(&secret.to_string());
+        crate::harness::declare::apply(&secret.to_string());
         let mut connection = manifests::connection(&world.namespace, &self.name, self.sim.url());
         connection["spec"]["auth"]["apiKey"]["secretKeyRef"]["name"] = json!(self.name);
         apply_object(world, &connection).await;

@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 
 use super::crew::Crew;
 use super::{SIDE_BY_SIDE, USERS};
+use crate::harness::declare::apply;
 use crate::harness::manifests::users;
-use crate::harness::plane::{apply, kubectl};
+use crate::harness::plane::kubectl;
 use crate::harness::schedules::{Calendar, ahead, rows, schedule};
 use crate::harness::wait::eventually;
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use jumpcloud_sim::{Route, Settings};
 use serde_json::json;
 
+use crate::harness::declare::apply;
 use crate::harness::manifests::{batch, plain_users};
 use crate::harness::operator::QUICK;
-use crate::harness::plane::{apply, plane};
+use crate::harness::plane::plane;
 use crate::harness::truth::calls;
 use crate::harness::weather::clean_only;
 use crate::harness::world::World;

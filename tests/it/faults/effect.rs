@@ -95,6 +95,13 @@ impl fmt::Display for Boundary {
     }
 }
 
+/// Fails when more boundaries did not come than runs differ by: two jobs may be polled, and told of, in one pass or in two.
+/// A bounded run has so few boundaries that an eighth of them would be none.
+pub fn assert_few_missed(missed: &[Boundary], of: usize) {
+    let missed: Vec<String> = missed.iter().map(ToString::to_string).collect();
+    assert!(missed.len() <= of.div_ceil(8), "of {of} boundaries these did not come: {missed:#?}");
+}
+
 /// Where counting begins: a time, an entry of the proxy's log and one of the simulator's ledger.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {

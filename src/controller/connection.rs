@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use super::connections::Due;
 use super::context::Context;
-use super::credentials::{self, KeyMaterial, Versions};
+use super::credentials::{self, Versions};
 use super::error::{Error, KUBE_TIMEOUT, within};
 use super::events;
 use super::object::{is_conflict, status_patch, written_by_us};
@@ -110,23 +110,22 @@ async fn check(connection: &JumpCloudConnection, context: &Context) -> Result<Ac
                 return Ok(unchanged(connection, context));
             }
             versions = reading.versions;
-            match reading.material {
-                KeyMaterial::Lacking(finding) => finding,
-                KeyMaterial::Found(credential) => {
-                    version = Some(versions.text());
-                    match context.connections.client(connection, endpoint, credential) {
-                        Err(why) => Finding::CredentialUnusable(why),
-                        Ok(client) => {
-                            asked = Some(client.0.clone());
-                            let finding = ask(&client.0, connection.spec.organization_id.is_some()).await;
-                            let assessed = assess(&connection.spec, &finding, &[], clock::now());
-                            if let Some(organization) = assessed.organization {
-                                let versions = versions.clone();
-                                context.connections.usable(connection, client, organization.id, versions);
-                            }
-                            finding
-                        }
+            version = reading.credential.is_ok().then(|| versions.text());
+            let client = reading.credential.and_then(|credential| {
+                let client = context.connections.client(connection, endpoint, credential);
+                client.map_err(Finding::CredentialUnusable)
+            });
+            match client {
+                Err(finding) => finding,
+                Ok(client) => {
+                    asked = Some(client.0.clone());
+                    let finding = ask(&client.0, connection.spec.organization_id.is_some()).await;
+                    let assessed = assess(&connection.spec, &finding, &[], clock::now());
+                    if let Some(organization) = assessed.organization {
+                        let versions = versions.clone();
+                        context.connections.usable(connection, client, organization.id, versions);
                     }
+                    finding
                 }
             }
         }

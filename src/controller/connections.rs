@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::departed::Departed;
 use self::noticed::Noticed;
-use super::credentials::{self, KeyMaterial, Outbound, Reading, Versions};
+use super::credentials::{self, Outbound, Reading, Versions};
 use super::error::Error;
 use super::scheduled_events::Changes;
 use super::turns::Shared;
@@ -182,7 +182,7 @@ impl Connections {
         };
         if usable.secret_read.elapsed() >= SECRET_AGE || self.is_outdated(namespace, &usable.versions) {
             match credentials::read(&self.client, namespace, &connection.spec).await? {
-                Reading { material: KeyMaterial::Found(_), versions } if versions == usable.versions => {
+                Reading { credential: Ok(_), versions } if versions == usable.versions => {
                     self.read_now(namespace, name);
                 }
                 _ => {

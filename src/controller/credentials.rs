@@ -17,19 +17,11 @@ use crate::jumpcloud::endpoint::{Endpoint, Region};
 use crate::jumpcloud::observe::Observer;
 use crate::plan::connection::Finding;
 
-/// What the Secrets of a connection hold.
-pub enum KeyMaterial {
-    /// No credential: why.
-    Lacking(Finding),
-    /// The credential.
-    Found(Credential),
-}
-
 /// What was read, and from which Secrets.
 pub struct Reading {
-    /// What they hold.
-    pub material: KeyMaterial,
-    /// Their versions. Equal versions hold equal material.
+    /// What they hold, or why that is no credential.
+    pub credential: Result<Credential, Finding>,
+    /// Their versions. Equal versions hold equal credentials.
     pub versions: Versions,
 }
 
@@ -72,17 +64,17 @@ pub async fn read(
     spec: &JumpCloudConnectionSpec,
 ) -> Result<Reading, Error> {
     let mut versions = Versions::default();
-    let material = material_of(client, namespace, spec, &mut versions).await?;
-    Ok(Reading { material, versions })
+    let credential = credential_of(client, namespace, spec, &mut versions).await?;
+    Ok(Reading { credential, versions })
 }
 
 /// Notes in `versions` what it has read.
-async fn material_of(
+async fn credential_of(
     client: &kube::Client,
     namespace: &str,
     spec: &JumpCloudConnectionSpec,
     versions: &mut Versions,
-) -> Result<KeyMaterial, Error> {
+) -> Result<Result<Credential, Finding>, Error> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let mut get = async |name: &str| {
         if !is_object_name(name) {
@@ -95,24 +87,20 @@ async fn material_of(
         Ok::<_, Error>(answer)
     };
     Ok(match spec.auth.chosen() {
-        None => KeyMaterial::Lacking(Finding::Invalid(ONE_CREDENTIAL.to_owned())),
-        Some(Chosen::ApiKey(reference)) => match get(&reference.name).await? {
-            Ok(secret) => api_key(reference, secret.as_ref()),
-            Err(finding) => KeyMaterial::Lacking(finding),
-        },
+        None => Err(Finding::Invalid(ONE_CREDENTIAL.to_owned())),
+        Some(Chosen::ApiKey(reference)) => {
+            get(&reference.name).await?.and_then(|secret| api_key(reference, secret.as_ref()))
+        }
         Some(Chosen::ServiceAccount(account)) => {
             let (id, secret) = (&account.client_id_secret_key_ref, &account.client_secret_secret_key_ref);
             let first = match get(&id.name).await? {
                 Ok(first) => first,
-                Err(finding) => return Ok(KeyMaterial::Lacking(finding)),
+                Err(finding) => return Ok(Err(finding)),
             };
             let second = if id.name == secret.name { Ok(None) } else { get(&secret.name).await?.map(Some) };
-            match second {
-                Ok(second) => {
-                    service_account((id, first.as_ref()), (secret, second.as_ref().map(Option::as_ref)))
-                }
-                Err(finding) => KeyMaterial::Lacking(finding),
-            }
+            second.and_then(|second| {
+                service_account((id, first.as_ref()), (secret, second.as_ref().map(Option::as_ref)))
+            })
         }
     })
 }
@@ -132,33 +120,21 @@ fn answered(
     }
 }
 
-fn api_key(reference: &SecretKeyReference, secret: Option<&Secret>) -> KeyMaterial {
-    let found = present(reference, secret).and_then(|secret| {
-        let key = text(reference, secret, "API key")?;
-        Ok(Credential::ApiKey(key))
-    });
-    material(found)
+fn api_key(reference: &SecretKeyReference, secret: Option<&Secret>) -> Result<Credential, Finding> {
+    let secret = present(reference, secret)?;
+    Ok(Credential::ApiKey(text(reference, secret, "API key")?))
 }
 
 /// The second Secret is `None` when it is the first one.
 fn service_account(
     (id, first): (&SecretKeyReference, Option<&Secret>),
     (secret, second): (&SecretKeyReference, Option<Option<&Secret>>),
-) -> KeyMaterial {
-    let found = present(id, first).and_then(|first| {
-        let other = second.map(|second| present(secret, second)).transpose()?;
-        let client_id = text(id, first, "client id")?;
-        let client_secret = text(secret, other.unwrap_or(first), "client secret")?;
-        Ok(Credential::ServiceAccount(ServiceAccount { client_id, client_secret }))
-    });
-    material(found)
-}
-
-fn material(found: Result<Credential, Finding>) -> KeyMaterial {
-    match found {
-        Ok(credential) => KeyMaterial::Found(credential),
-        Err(finding) => KeyMaterial::Lacking(finding),
-    }
+) -> Result<Credential, Finding> {
+    let first = present(id, first)?;
+    let other = second.map(|second| present(secret, second)).transpose()?;
+    let client_id = text(id, first, "client id")?;
+    let client_secret = text(secret, other.unwrap_or(first), "client secret")?;
+    Ok(Credential::ServiceAccount(ServiceAccount { client_id, client_secret }))
 }
 
 fn present<'a>(reference: &SecretKeyReference, secret: Option<&'a Secret>) -> Result<&'a Secret, Finding> {
@@ -243,19 +219,16 @@ mod tests {
         SecretKeyReference { name: name.to_owned(), key: key.to_owned() }
     }
 
-    fn lacking(material: KeyMaterial) -> Finding {
-        match material {
-            KeyMaterial::Lacking(finding) => finding,
-            KeyMaterial::Found(_) => panic!("a credential was found"),
-        }
+    fn lacking(credential: Result<Credential, Finding>) -> Finding {
+        credential.expect_err("no credential")
     }
 
     #[test]
     fn a_service_account_comes_from_one_secret_or_two() {
         let both = secret("a", &[("id", " client\n"), ("secret", "canary\n")]);
         let (id, key) = (reference("sa", "id"), reference("sa", "secret"));
-        let account = |material| match material {
-            KeyMaterial::Found(Credential::ServiceAccount(account)) => (
+        let account = |credential| match credential {
+            Ok(Credential::ServiceAccount(account)) => (
                 account.client_id.expose_secret().to_owned(),
                 account.client_secret.expose_secret().to_owned(),
             ),

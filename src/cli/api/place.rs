@@ -16,7 +16,7 @@ use super::Failure;
 use crate::api::connection::JumpCloudConnection;
 use crate::cli::flags;
 use crate::cli::run::direct;
-use crate::controller::credentials::{self, KeyMaterial, Outbound};
+use crate::controller::credentials::{self, Outbound};
 use crate::controller::error::{Error, KUBE_TIMEOUT, within};
 use crate::jumpcloud::auth::Credential;
 use crate::jumpcloud::bucket::Limits;
@@ -178,9 +178,9 @@ async fn connection(named: &Named, outbound: &Outbound) -> anyhow::Result<Place>
     let endpoint = outbound.endpoint(&spec).map_err(|why| anyhow!("{label}: {why}"))?;
     let reading = credentials::read(&kube, namespace, &spec).await;
     let reading = reading.with_context(|| format!("the Secret of {label} cannot be read"))?;
-    let credential = match reading.material {
-        KeyMaterial::Found(credential) => credential,
-        KeyMaterial::Lacking(finding) => {
+    let credential = match reading.credential {
+        Ok(credential) => credential,
+        Err(finding) => {
             let verdict = assess(&spec, &finding, &[], clock::now()).verdict;
             return Err(anyhow!("{label}: {}", verdict.message));
         }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{Access, Connections, SECRET_AGE, Usable, key, key_of};
 use crate::api::connection::{JumpCloudConnection, JumpCloudConnectionSpec};
-use crate::controller::credentials::{self, KeyMaterial};
+use crate::controller::credentials;
 use crate::controller::error::Error;
 use crate::plan::connection::LastCredential;
 use crate::plan::facts::ConnectionFact;
@@ -178,10 +178,9 @@ impl Connections {
         if looked.is_some_and(|at| at.elapsed() < SECRET_AGE) {
             return Ok(true);
         }
-        let lacks = match credentials::read(&self.client, namespace, &connection.spec).await?.material {
-            KeyMaterial::Lacking(finding) => finding.last_credential() == LastCredential::Gone,
-            KeyMaterial::Found(_) => false,
-        };
+        let reading = credentials::read(&self.client, namespace, &connection.spec).await?;
+        let lacks =
+            reading.credential.is_err_and(|finding| finding.last_credential() == LastCredential::Gone);
         if lacks {
             self.departed.change(own, |good| good.looked = Some(clock::monotonic()));
         }

@@ -321,4 +321,15 @@ mod tests {
             assert!(watching.contains(&sentence), "{watching:?}");
         }
     }
+
+    #[tokio::test]
+    async fn a_watched_secret_of_another_namespace_is_refused_before_anybody_is_asked() {
+        let flags = ["check", "--watch-secret=people/jumpcloud", "--watch-namespace=guests"];
+        let args = Flags::try_parse_from(flags).unwrap().check;
+        let error = check(&args).await.unwrap_err().to_string();
+        assert!(
+            error.contains("--watch-secret people/jumpcloud: namespace people is not watched"),
+            "{error}"
+        );
+    }
 }

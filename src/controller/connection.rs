@@ -178,10 +178,14 @@ fn own(status: &JumpCloudConnectionStatus) -> JumpCloudConnectionStatus {
     JumpCloudConnectionStatus { scheduled_events: None, ..status.clone() }
 }
 
-/// Within the interval, the read itself included: a pass may begin a little late on a busy machine.
 fn again(context: &Context) -> Action {
-    let wait = clock::jittered(context.secret_poll_interval).mul_f64(0.95);
-    Action::requeue(wait.max(Duration::from_millis(100)))
+    Action::requeue(pause(context.secret_poll_interval))
+}
+
+/// How long to wait for a look that is over within `interval`: a pass may begin a little late on a busy machine, and
+/// reading takes time, too.
+fn pause(interval: Duration) -> Duration {
+    clock::jittered(interval.mul_f64(0.95)).max(Duration::from_millis(100))
 }
 
 /// What a connection waits for whose Secrets are those of its last check.
@@ -272,4 +276,18 @@ async fn write(
     }
     events::transition(&context.recorder, connection, &old.conditions, verdict).await;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_is_over_within_its_interval() {
+        let interval = Duration::from_secs(60);
+        for _ in 0..1000 {
+            let pause = pause(interval);
+            assert!((Duration::from_secs(50)..=Duration::from_secs(57)).contains(&pause), "{pause:?}");
+        }
+    }
 }

@@ -250,3 +250,26 @@ fn held_write(since: u64, proxy: &Proxy) -> Option<fault_proxy::Entry> {
         |entry: &fault_proxy::Entry| entry.fault.as_ref().is_some_and(|fault| fault.starts_with("held"));
     proxy.log_since(since).into_iter().find(is_held)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn missed(count: u32) -> Vec<Boundary> {
+        let effect = Effect { kind: Kind::Call(Route::BulkCreate), count: 1 };
+        (0..count).map(|_| Boundary { effect: effect.clone(), moment: Moment::Late }).collect()
+    }
+
+    #[test]
+    fn an_eighth_may_be_missed_and_of_few_one() {
+        for (count, of) in [(0, 0), (0, 1), (1, 4), (1, 8), (2, 9), (2, 16)] {
+            assert_few_missed(&missed(count), of);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "of 4 boundaries these did not come: [\n    \"on the way to BulkCreate #1\"")]
+    fn more_are_named() {
+        assert_few_missed(&missed(2), 4);
+    }
+}

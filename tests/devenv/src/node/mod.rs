@@ -358,7 +358,7 @@ impl Keeper {
             }
         }
         let logs = running.iter().map(|one| one.log.clone()).collect();
-        *self.common.growing.lock().unwrap_or_else(PoisonError::into_inner) = logs;
+        *lock(&self.common.growing) = logs;
         *lock(&self.common.running) = running;
     }
 }

@@ -57,6 +57,11 @@ fn answered(arguments: &[&str], objects: &[Value]) -> Vec<Value> {
     }
 }
 
+/// What the server would answer to a server-side apply by Argo CD.
+fn predicted(wanted: &[Value]) -> Vec<Value> {
+    answered(&[&SERVER_SIDE[..], &["--dry-run=server"]].concat(), wanted)
+}
+
 fn is_same(one: &Value, other: &Value) -> bool {
     one["kind"] == other["kind"] && one["metadata"]["name"] == other["metadata"]["name"]
 }
@@ -137,7 +142,7 @@ impl<'a> Application<'a> {
     /// Fails when anything in Git is other than it is in the cluster.
     pub fn assert_equal(&mut self, git: &[Value]) {
         let (wanted, live) = (self.all_wanted(git), self.live(git));
-        let predicted = answered(&[&SERVER_SIDE[..], &["--dry-run=server"]].concat(), &wanted);
+        let predicted = predicted(&wanted);
         self.compare_all(&wanted, &live, &predicted);
     }
 
@@ -157,9 +162,7 @@ impl<'a> Application<'a> {
         let wanted = [self.wanted(object)];
         let live = answered(&["get", "--filename=-"], &wanted);
         let predicted = match mode {
-            Mode::ServerSide => {
-                answered(&[&SERVER_SIDE[..], &["--dry-run=server"]].concat(), &wanted).remove(0)
-            }
+            Mode::ServerSide => predicted(&wanted).remove(0),
             Mode::ThreeWay | Mode::StructuredMerge => Value::Null,
         };
         self.compare(mode, &wanted[0], &live[0], &predicted)
